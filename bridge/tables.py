@@ -1,0 +1,295 @@
+"""Every table, typed, with its rules as constraints. It may not hold a query: SQL lives in ledgers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String, Table, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from bridge.database import Base, Json
+
+Id = String(36)
+Name = String(64)
+Subject = String(600)
+
+
+class EventRow(Base):
+    """One recorded event: envelope, normalised payload and the raw bytes it came in."""
+
+    __tablename__ = "event"
+    __table_args__ = (
+        CheckConstraint("state IN ('recorded', 'unreadable')", name="event_state"),
+        Index("event_by_subject", "subject", "id"),
+        Index("event_by_type", "type", "id"),
+    )
+
+    #: UUIDv7, so that the order of ids is the order of recording.
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    #: Name of the source that posted it; `bridge` for facts and commands.
+    source: Mapped[str] = mapped_column(Name)
+    type: Mapped[str] = mapped_column(String(255))
+    subject: Mapped[str] = mapped_column(Subject)
+    #: As sent, as text; None where the event has none.
+    version: Mapped[str | None] = mapped_column(String(255))
+    occurred_at: Mapped[datetime | None]
+    received_at: Mapped[datetime]
+    #: `unreadable`: verified, but not of its source's format; `errors` says why.
+    state: Mapped[str] = mapped_column(String(10), default="recorded")
+    payload: Mapped[Any] = mapped_column(Json)
+    #: The exact raw bytes, for re-parsing and for proof.
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    #: List of {field, rule, message} of an unreadable event, else None.
+    errors: Mapped[Any] = mapped_column(Json, nullable=True)
+    #: SHA-256 of source and the sender's delivery id; unique, so that a repeat cannot be recorded.
+    delivery_key: Mapped[bytes | None] = mapped_column(LargeBinary(32), unique=True)
+    #: SHA-256 of source and canonical content; unique. Given up after `content_key_until`.
+    content_key: Mapped[bytes | None] = mapped_column(LargeBinary(32), unique=True)
+    #: None: the content carries its own version or time and stays unique for as long as the event is kept.
+    content_key_until: Mapped[datetime | None]
+    #: How often the same event was sent again; only ever rises.
+    duplicates: Mapped[int] = mapped_column(default=0)
+    correlation_id: Mapped[str | None] = mapped_column(String(255))
+    traceparent: Mapped[str | None] = mapped_column(String(64))
+    #: Destination whose own command caused this event; it is not sent back there (echo).
+    caused_by: Mapped[str | None] = mapped_column(Name)
+
+
+class LaneRow(Base):
+    """(destination, subject): its deliveries go out in the order of `seq`, one at a time."""
+
+    __tablename__ = "lane"
+    __table_args__ = (
+        CheckConstraint("head_seq >= 1 AND head_seq <= last_seq + 1", name="lane_head"),
+        CheckConstraint("blocked_at IS NULL OR due_at IS NULL", name="lane_blocked_is_not_due"),
+        CheckConstraint("lease_token IS NULL OR due_at IS NOT NULL", name="lane_lease_ends"),
+        Index("lane_by_subject", "destination", "subject", unique=True),
+        # One partial index carries every claim: lanes that are empty or blocked, and other destinations, cost nothing.
+        Index(
+            "lane_due", "destination", "background", "due_at", "lane_id",
+            sqlite_where=text("due_at IS NOT NULL"), postgresql_where=text("due_at IS NOT NULL"),
+        ),
+        Index(
+            "lane_blocked", "destination", "blocked_at",
+            sqlite_where=text("blocked_at IS NOT NULL"), postgresql_where=text("blocked_at IS NOT NULL"),
+        ),
+    )  # fmt: skip
+
+    #: Random 62 bit, made by the application.
+    lane_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    destination: Mapped[str] = mapped_column(Name)
+    subject: Mapped[str] = mapped_column(Subject)
+    #: `seq` of the newest delivery; starts at 0, only ever rises; changed by appending.
+    last_seq: Mapped[int] = mapped_column(BigInteger, default=0)
+    #: `seq` of the delivery whose turn it is; last_seq + 1 when the lane is empty; changed by settling.
+    head_seq: Mapped[int] = mapped_column(BigInteger, default=1)
+    #: Next try, or while leased the end of the lease: a crashed worker needs no rescuer. None: empty or blocked.
+    due_at: Mapped[datetime | None]
+    #: New on every claim; every settle is fenced by it. None: nobody holds the lane.
+    lease_token: Mapped[str | None] = mapped_column(Id)
+    #: Set while a dead head holds the lane (`on_dead = "block"`); lifted by an operator.
+    blocked_at: Mapped[datetime | None]
+    #: Failed tries of the head in a row, for the wait before the next; 0 when the head moves or a step succeeds.
+    attempt: Mapped[int] = mapped_column(default=0)
+    #: True while only replays wait here: claimed after live traffic.
+    background: Mapped[bool] = mapped_column(default=False)
+    #: Version and time of the newest event delivered, for staleness; a delivered END resets both.
+    last_version: Mapped[str | None] = mapped_column(String(255))
+    last_occurred_at: Mapped[datetime | None]
+
+
+class DeliveryRow(Base):
+    """One event owed to one destination: the outbox row. Moves only by the statements of the outbox's ledger.
+
+    `sending` is not stored: it is a pending head of a lane whose lease runs.
+    """
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ('pending', 'delivered', 'dead', 'superseded', 'cancelled')", name="delivery_state"
+        ),
+        CheckConstraint("(state = 'pending') = (finished_at IS NULL)", name="delivery_final_has_an_end"),
+        CheckConstraint("seq >= 1 AND attempts >= 0", name="delivery_counts"),
+        Index("delivery_by_id", "id", unique=True),
+        Index("delivery_by_event", "event_id"),
+        Index("delivery_by_state", "destination", "state", "id"),
+        Index(
+            "delivery_by_replay", "replay_id",
+            sqlite_where=text("replay_id IS NOT NULL"), postgresql_where=text("replay_id IS NOT NULL"),
+        ),
+    )  # fmt: skip
+
+    lane_id: Mapped[int] = mapped_column(ForeignKey("lane.lane_id"), primary_key=True, autoincrement=False)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    id: Mapped[str] = mapped_column(Id)
+    event_id: Mapped[str] = mapped_column(ForeignKey("event.id"))
+    #: The lane's, kept here too so that lists need no join.
+    destination: Mapped[str] = mapped_column(Name)
+    #: Sent as `webhook-id` on every try; a replay carries the original's unless a fresh one was asked for.
+    webhook_id: Mapped[str] = mapped_column(Id)
+    #: How much of the subject the event tells (`events.Carries`): settled at recording, read by coalescing.
+    carries: Mapped[str] = mapped_column(String(6))
+    state: Mapped[str] = mapped_column(String(10), default="pending")
+    #: Tries so far, each with a row in `attempt`; a waiting step is not one.
+    attempts: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    #: HTTP status of the newest try; None where there was no answer.
+    last_status: Mapped[int | None]
+    #: Masked; what the newest failed try ran into.
+    last_error: Mapped[str | None] = mapped_column(Text)
+    #: A stable word for the kind of failure: `connect`, `timeout`, `status`, …
+    error_class: Mapped[str | None] = mapped_column(String(32))
+    #: Id of the delivery that made this one stale.
+    superseded_by: Mapped[str | None] = mapped_column(Id)
+    #: Id of the delivery that this one repeats.
+    replay_of: Mapped[str | None] = mapped_column(Id)
+    #: Id of the replay order that made this one.
+    replay_id: Mapped[str | None] = mapped_column(ForeignKey("replay.id"))
+    #: Durable progress of a command between its steps; None for plain deliveries.
+    progress: Mapped[Any] = mapped_column(Json, nullable=True)
+
+
+class AttemptRow(Base):
+    """One try of one delivery: what was sent, what was answered, how long it took."""
+
+    __tablename__ = "attempt"
+    __table_args__ = (
+        CheckConstraint("number >= 1 AND duration_ms >= 0", name="attempt_counts"),
+        CheckConstraint("outcome IN ('delivered', 'retry_later', 'rejected')", name="attempt_outcome"),
+    )
+
+    delivery_id: Mapped[str] = mapped_column(ForeignKey("delivery.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    started_at: Mapped[datetime]
+    duration_ms: Mapped[int]
+    outcome: Mapped[str] = mapped_column(String(12))
+    status: Mapped[int | None]
+    #: Masked.
+    error: Mapped[str | None] = mapped_column(Text)
+    error_class: Mapped[str | None] = mapped_column(String(32))
+    #: At most 4 KiB of the answer's body, masked.
+    answer_excerpt: Mapped[str | None] = mapped_column(Text)
+    #: Size and SHA-256 of the request body, so that it can be proved what was sent.
+    sent_bytes: Mapped[int | None]
+    sent_sha256: Mapped[str | None] = mapped_column(String(64))
+
+
+class AuditEntryRow(Base):
+    """Who did what to which subject, when, with which result. Append-only: a trigger refuses changes."""
+
+    __tablename__ = "audit_entry"
+    __table_args__ = (Index("audit_by_subject", "subject", "id"), Index("audit_by_action", "action", "id"))
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    at: Mapped[datetime]
+    #: `genesys`, `token:<id>`, `cli:<user>`, `worker`, or `source:<name>`.
+    actor: Mapped[str] = mapped_column(String(128))
+    #: `event.recorded`, `delivery.dead`, … (spec: "Audit content by action").
+    action: Mapped[str] = mapped_column(Name)
+    subject: Mapped[str] = mapped_column(Subject)
+    #: Why a person did it, in their words, masked; None where nobody decided.
+    reason: Mapped[str | None] = mapped_column(Text)
+    #: Masked.
+    details: Mapped[Any] = mapped_column(Json)
+
+
+class RejectionRow(Base):
+    """A refused request with its cause; the body only where the sender was verified."""
+
+    __tablename__ = "rejection"
+    __table_args__ = (Index("rejection_by_source", "source", "id"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    at: Mapped[datetime]
+    source: Mapped[str] = mapped_column(Name)
+    #: A stable word: `signature-missing`, `too-large`, `not-json`, …
+    cause: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int]
+    #: The peer's address as text.
+    address: Mapped[str] = mapped_column(String(64))
+    #: Bytes of the body as far as it was read.
+    size: Mapped[int]
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class ApiTokenRow(Base):
+    """One bearer token `gbr_<id>_<secret>`; only a hash of the secret is kept."""
+
+    __tablename__ = "api_token"
+    __table_args__ = (
+        CheckConstraint(
+            "role IN ('viewer', 'sender', 'operator', 'auditor', 'approver', 'admin')", name="token_role"
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(Name)
+    #: Whose token it is: two persons means two different values here.
+    person: Mapped[str] = mapped_column(String(128))
+    role: Mapped[str] = mapped_column(String(16))
+    #: For a `sender`: the destination whose commands it gives (echo suppression).
+    destination: Mapped[str | None] = mapped_column(Name)
+    #: SHA-256 of the secret, which has 256 random bits and so needs no slow hash.
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class DestinationStateRow(Base):
+    """What workers and operators share about a destination; absent means active and closed."""
+
+    __tablename__ = "destination_state"
+
+    name: Mapped[str] = mapped_column(Name, primary_key=True)
+    #: Set while an operator, a 410 or the configuration has paused it.
+    paused_at: Mapped[datetime | None]
+    paused_reason: Mapped[str | None] = mapped_column(Text)
+    #: Tries in a row that found the receiver unreachable or failing, over all workers.
+    failures: Mapped[int] = mapped_column(default=0)
+    #: The breaker: None closed; in the future open; in the past half-open, the next claim is one delivery as a probe.
+    open_until: Mapped[datetime | None]
+    #: True while a probe is out: its result closes the breaker or opens it again.
+    probing: Mapped[bool] = mapped_column(default=False)
+    #: Tries, and failed tries, of the minute that began at `window_at`: the breaker's second measure.
+    window_at: Mapped[datetime | None]
+    window_tries: Mapped[int] = mapped_column(default=0)
+    window_failures: Mapped[int] = mapped_column(default=0)
+
+
+class ReplayRow(Base):
+    """An administrator's order to send again what a filter selects; carried out step by step by a worker."""
+
+    __tablename__ = "replay"
+    __table_args__ = (
+        CheckConstraint("mode IN ('latest', 'every')", name="replay_mode"),
+        CheckConstraint("state IN ('running', 'paused', 'completed', 'cancelled')", name="replay_state"),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    #: `token:<id>` or `cli:<user>`.
+    created_by: Mapped[str] = mapped_column(String(128))
+    reason: Mapped[str] = mapped_column(Text)
+    #: The filter as ordered, with `until` fixed at creation so that the selection cannot grow.
+    filter: Mapped[Any] = mapped_column(Json)
+    mode: Mapped[str] = mapped_column(String(6))
+    #: Deliveries per second at most.
+    rate: Mapped[float]
+    state: Mapped[str] = mapped_column(String(10))
+    #: Deliveries selected so far by the walk (final when completed).
+    matched: Mapped[int] = mapped_column(default=0)
+    #: Where the walk stands: the id of the last event looked at, None before the first.
+    cursor: Mapped[str | None] = mapped_column(Id)
+    #: When the walk may go on: keeps the rate and doubles as the lease of the worker that walks.
+    due_at: Mapped[datetime | None]
+
+
+def core(row: type[Base]) -> Table:
+    """The Core table behind a row class: what ledgers build their statements on, free of ORM state."""
+    return cast(Table, row.__table__)
