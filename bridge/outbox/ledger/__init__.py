@@ -1,0 +1,5 @@
+"""All SQL of the outbox, one module per move: append, claim, settle, cancel.
+
+A delivery's state changes only here, each legal move by one guarded statement. Functions take a session; whoever
+opened it commits it.
+"""

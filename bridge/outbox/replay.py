@@ -1,0 +1,303 @@
+"""An administrator's orders to send again: one delivery at once, many by a filter, carried out step by step.
+
+A replay is a new delivery at the end of its lane, so that it cannot overtake anything. It may not know how an order
+is given (API, command line) nor how a destination sends.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import bindparam, exists, func, insert, select
+from sqlalchemy.orm import Session
+
+from bridge.audit.notes import AuditEntry, AuditNotes
+from bridge.clock import new_id, rfc3339
+from bridge.errors import Conflict, FieldError, Invalid, NotFound
+from bridge.events import Carries
+from bridge.outbox.ledger.append import NewDelivery, append
+from bridge.outbox.ledger.cancel import cancel
+from bridge.outbox.selection import (
+    ReplayFilter,
+    Selected,
+    Wants,
+    check_filter,
+    newest_of_each_subject,
+    select_all,
+)
+from bridge.outbox.staleness import Age
+from bridge.tables import DeliveryRow, EventRow, LaneRow, ReplayRow, core
+
+_DELIVERY = core(DeliveryRow)
+_EVENT = core(EventRow)
+_LANE = core(LaneRow)
+_REPLAY = core(ReplayRow)
+
+Mode = Literal["latest", "every"]
+MAX_RATE = 1000.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayedDelivery:
+    """The delivery that carries a replay."""
+
+    id: str
+    #: True: something newer of the same subject was delivered already: this may be superseded, or tell old news.
+    newer_delivered: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayCounts:
+    matched: int
+    by_destination: dict[str, int]
+    by_type: dict[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayProgress:
+    """A replay order and how far it is. `sent` counts deliveries tried at least once; `failed` the dead."""
+
+    id: str
+    state: str
+    mode: str
+    rate: float
+    reason: str
+    filter: dict[str, object]
+    created_by: str
+    created_at: datetime
+    finished_at: datetime | None
+    matched: int
+    sent: int
+    delivered: int
+    failed: int
+
+
+def replay_delivery(
+    session: Session,
+    delivery_id: str,
+    *,
+    reason: str,
+    actor: str,
+    fresh_id: bool,
+    now: datetime,
+    notes: AuditNotes,
+) -> ReplayedDelivery:
+    """Owe a final delivery again, at the end of its lane and with the same `webhook-id` unless `fresh_id`.
+
+    Raises NotFound; Conflict while it is pending or while a replay of it is; Invalid without a reason.
+    """
+    _check_reason(reason)
+    found = session.execute(_LOCK_ORIGINAL, {"delivery": delivery_id}).one_or_none()
+    if found is None:
+        raise NotFound("no delivery has this id; see GET /api/v1/deliveries")
+    if found.state == "pending":
+        raise Conflict("the delivery is still pending; it will be tried without a replay, or cancel it first")
+    running = session.scalar(_OPEN_REPLAY, {"event": found.event_id, "to": found.destination})
+    if running is not None:
+        raise Conflict(f"this event is owed to {found.destination} again already, by delivery {running}")
+    new = NewDelivery(
+        id=new_id(),
+        event_id=found.event_id,
+        event_type=found.type,
+        destination=found.destination,
+        subject=found.lane_subject,
+        webhook_id=None if fresh_id else found.webhook_id,
+        replay_of=delivery_id,
+        background=True,
+    )
+    append(session, [new], now=now)
+    newer = _newer_delivered(session, found)
+    details = {"deliveryId": delivery_id, "replayedAs": new.id, "destination": found.destination, "freshId": fresh_id}
+    _note(session, "replay.delivery", found.subject, reason, details, actor, now, notes)
+    return ReplayedDelivery(id=new.id, newer_delivered=newer)
+
+
+def cancel_delivery(
+    session: Session, delivery_id: str, *, reason: str, actor: str, now: datetime, notes: AuditNotes
+) -> None:
+    """Take a pending delivery out of its lane. Raises NotFound, Conflict, Invalid without a reason."""
+    _check_reason(reason)
+    cancel(session, delivery_id, now=now)
+    subject = session.scalar(_SUBJECT_OF, {"delivery": delivery_id}) or ""
+    _note(session, "delivery.cancelled", subject, reason, {"deliveryId": delivery_id}, actor, now, notes)
+
+
+def preview_replay(session: Session, chosen: ReplayFilter, mode: Mode, wanted: Mapping[str, Wants]) -> ReplayCounts:
+    """What the order would send, counted. Raises Invalid where the filter is wrong."""
+    check_filter(chosen, wanted)
+    pairs: list[Selected] = list(select_all(session, chosen, wanted))
+    if mode == "latest":
+        pairs = newest_of_each_subject(pairs)
+    return ReplayCounts(
+        matched=len(pairs),
+        by_destination=dict(Counter(one.destination for one in pairs)),
+        by_type=dict(Counter(one.event_type for one in pairs)),
+    )
+
+
+def order_replay(
+    session: Session,
+    chosen: ReplayFilter,
+    *,
+    mode: Mode,
+    reason: str,
+    rate: float,
+    actor: str,
+    now: datetime,
+    notes: AuditNotes,
+    wanted: Mapping[str, Wants],
+) -> str:
+    """Record the order and return its id; a worker carries it out (`replay_walk`). `rate` is deliveries per second.
+
+    What is recorded after `now` is not selected. Raises Invalid where filter, rate or reason are wrong.
+    """
+    _check_reason(reason)
+    if not 0 < rate <= MAX_RATE:
+        message = f"must be more than 0 and at most {MAX_RATE:g} per second"
+        raise Invalid("the rate is out of range", errors=[FieldError(field="rate", rule="range", message=message)])
+    bounded = ReplayFilter(**{**asdict(chosen), "as_of": now})
+    counts = preview_replay(session, bounded, mode, wanted)
+    replay_id = new_id()
+    session.execute(
+        insert(_REPLAY),
+        {
+            "id": replay_id,
+            "created_at": now,
+            "created_by": actor,
+            "reason": notes.masked(reason),
+            "filter": stored_filter(bounded),
+            "mode": mode,
+            "rate": rate,
+            "state": "running",
+            "matched": counts.matched,
+            "due_at": now,
+        },
+    )
+    details: dict[str, object] = {"filter": stored_filter(bounded), "mode": mode, "matched": counts.matched}
+    _note(session, "replay.ordered", f"replay:{replay_id}", reason, details, actor, now, notes)
+    return replay_id
+
+
+def replay_progress(session: Session, replay_id: str) -> ReplayProgress:
+    """How far the order is. Raises NotFound."""
+    row = session.get(ReplayRow, replay_id)
+    if row is None:
+        raise NotFound("no replay has this id; see GET /api/v1/replays")
+    return _progress(session, row)
+
+
+def list_replays(session: Session, *, before_id: str | None = None, limit: int = 50) -> list[ReplayProgress]:
+    """Orders, newest first."""
+    statement = select(ReplayRow).order_by(ReplayRow.id.desc()).limit(limit)
+    if before_id is not None:
+        statement = statement.where(ReplayRow.id < before_id)
+    return [_progress(session, row) for row in session.scalars(statement)]
+
+
+def stored_filter(chosen: ReplayFilter) -> dict[str, object]:
+    """The filter as JSON, without what does not narrow."""
+    return {
+        name: rfc3339(value) if isinstance(value, datetime) else value
+        for name, value in asdict(chosen).items()
+        if value is not None
+    }
+
+
+def loaded_filter(stored: Mapping[str, Any]) -> ReplayFilter:
+    """The inverse of `stored_filter`."""
+    times = {name: datetime.fromisoformat(stored[name]) for name in ("since", "until", "as_of") if name in stored}
+    return ReplayFilter(**{**stored, **times})
+
+
+def _check_reason(reason: str) -> None:
+    if not reason.strip():
+        error = FieldError(field="reason", rule="required", message="say why, in a sentence: the audit keeps it")
+        raise Invalid("a reason is missing", errors=[error])
+
+
+def _newer_delivered(session: Session, original: Any) -> bool:
+    if original.carries == Carries.STATE:
+        last = Age(version=original.last_version, occurred_at=original.last_occurred_at)
+        if Age(version=original.version, occurred_at=original.occurred_at).is_older_than(last):
+            return True
+    place = {"lane": original.lane_id, "after": original.seq, "event": original.event_id}
+    return bool(session.scalar(_DELIVERED_AFTER, place))
+
+
+def _progress(session: Session, row: ReplayRow) -> ReplayProgress:
+    counts = session.execute(_COUNTS, {"replay": row.id}).one()
+    return ReplayProgress(
+        id=row.id,
+        state=row.state,
+        mode=row.mode,
+        rate=row.rate,
+        reason=row.reason,
+        filter=row.filter,
+        created_by=row.created_by,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+        matched=row.matched,
+        sent=counts.sent,
+        delivered=counts.delivered,
+        failed=counts.failed,
+    )
+
+
+def _note(
+    session: Session,
+    action: str,
+    subject: str,
+    reason: str,
+    details: Mapping[str, object],
+    actor: str,
+    now: datetime,
+    notes: AuditNotes,
+) -> None:
+    entry = AuditEntry(actor=actor, action=action, subject=subject, reason=reason, details=details)
+    notes.write(session, [entry], now)
+
+
+_LOCK_ORIGINAL = (
+    select(
+        *(
+            _DELIVERY.c[name]
+            for name in ("lane_id", "seq", "event_id", "destination", "webhook_id", "state", "carries")
+        ),
+        *(_EVENT.c[name] for name in ("type", "subject", "version", "occurred_at")),
+        _LANE.c.subject.label("lane_subject"),
+        _LANE.c.last_version,
+        _LANE.c.last_occurred_at,
+    )
+    .join(_EVENT, _EVENT.c.id == _DELIVERY.c.event_id)
+    .join(_LANE, _LANE.c.lane_id == _DELIVERY.c.lane_id)
+    .where(_DELIVERY.c.id == bindparam("delivery"))
+    .with_for_update(of=_LANE)  # two orders for one delivery: the second waits here, then finds the first's
+)
+_OPEN_REPLAY = (
+    select(_DELIVERY.c.id)
+    .where(_DELIVERY.c.event_id == bindparam("event"), _DELIVERY.c.destination == bindparam("to"))
+    .where(_DELIVERY.c.state == "pending")
+    .limit(1)
+)
+_DELIVERED_AFTER = select(
+    exists().where(
+        _DELIVERY.c.lane_id == bindparam("lane"),
+        _DELIVERY.c.seq > bindparam("after"),
+        _DELIVERY.c.event_id != bindparam("event"),
+        _DELIVERY.c.state == "delivered",
+    )
+)
+_SUBJECT_OF = (
+    select(_EVENT.c.subject)
+    .join(_DELIVERY, _DELIVERY.c.event_id == _EVENT.c.id)
+    .where(_DELIVERY.c.id == bindparam("delivery"))
+)
+_COUNTS = select(
+    func.count().filter(_DELIVERY.c.attempts > 0).label("sent"),
+    func.count().filter(_DELIVERY.c.state == "delivered").label("delivered"),
+    func.count().filter(_DELIVERY.c.state == "dead").label("failed"),
+).where(_DELIVERY.c.replay_id == bindparam("replay"))
