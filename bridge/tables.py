@@ -290,6 +290,45 @@ class ReplayRow(Base):
     due_at: Mapped[datetime | None]
 
 
+class OpenMergeRow(Base):
+    """An interaction that an open merge holds: no second merge may name it until the first has ended."""
+
+    __tablename__ = "open_merge"
+
+    interaction_id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    #: Id of the command (an event) that holds it.
+    command_id: Mapped[str] = mapped_column(ForeignKey("event.id"))
+
+
+class PurgeRow(Base):
+    """A purge: a plan first, a command once a second person has approved it."""
+
+    __tablename__ = "purge"
+    __table_args__ = (
+        CheckConstraint("state IN ('awaiting_approval', 'approved', 'cancelled')", name="purge_state"),
+        CheckConstraint("(state = 'approved') = (command_id IS NOT NULL)", name="purge_approved_is_a_command"),
+        CheckConstraint("range_start < range_end", name="purge_range"),
+        Index("purge_by_type", "interaction_type", "range_start"),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    state: Mapped[str] = mapped_column(String(20))
+    #: The policy as planned: the body of the command.
+    policy: Mapped[Any] = mapped_column(Json)
+    #: From the policy, for the search for overlaps; the range is aware.
+    interaction_type: Mapped[str] = mapped_column(String(32))
+    range_start: Mapped[datetime]
+    range_end: Mapped[datetime]
+    planned_at: Mapped[datetime]
+    #: Person, not token: two persons means two different values of these two.
+    planner: Mapped[str] = mapped_column(String(128))
+    approver: Mapped[str | None] = mapped_column(String(128))
+    approved_at: Mapped[datetime | None]
+    cancelled_at: Mapped[datetime | None]
+    #: The command that carries it out; its state is the purge's from then on.
+    command_id: Mapped[str | None] = mapped_column(ForeignKey("event.id"))
+
+
 def core(row: type[Base]) -> Table:
     """The Core table behind a row class: what ledgers build their statements on, free of ORM state."""
     return cast(Table, row.__table__)
