@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from bridge.audit.notes import AuditEntry
 from bridge.events import Event, RecordedEvent
 
 
@@ -54,6 +55,8 @@ class Delivered:
 
     exchange: Exchange = Exchange()
     facts: tuple[Event, ...] = ()
+    #: Written in the settling transaction, beside the entry that says that it was delivered.
+    notes: tuple[AuditEntry, ...] = ()
     #: What a finished command leaves behind, stored as the delivery's progress; None leaves it as it is.
     progress: Mapping[str, object] | None = None
 
@@ -91,6 +94,7 @@ class Rejected:
     #: True for 410: nobody is there any more, so the destination is paused.
     pause: bool = False
     facts: tuple[Event, ...] = ()
+    notes: tuple[AuditEntry, ...] = ()
     progress: Mapping[str, object] | None = None
 
 
@@ -122,6 +126,8 @@ class DeliveryPolicy:
     skip_stale: bool = False
     #: `on_dead = "block"`: a dead head holds its lane.
     block_on_dead: bool = False
+    #: How long a dead head may hold its lane.
+    max_block: timedelta = timedelta(hours=24)
 
 
 class Destination(Protocol):

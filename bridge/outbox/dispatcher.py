@@ -10,7 +10,7 @@ import queue
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 import structlog
@@ -21,8 +21,9 @@ from bridge import signals
 from bridge.audit.notes import AuditNotes
 from bridge.clock import Clock
 from bridge.database import Database
+from bridge.events import RecordedEvent
 from bridge.outbox.attention import attention_for
-from bridge.outbox.contract import ClaimedDelivery, Destination, Rejected, RetryLater
+from bridge.outbox.contract import ClaimedDelivery, Delivered, Destination, Rejected, RetryLater
 from bridge.outbox.ledger.breaker import is_breaking, record_tries
 from bridge.outbox.ledger.claim import claim, next_due
 from bridge.outbox.ledger.pause import pause
@@ -156,12 +157,17 @@ class Dispatcher:
             if isinstance(one.outcome, Rejected) and one.outcome.pause:
                 reason = one.outcome.reason
                 pause(session, one.delivery.destination, reason=reason, actor="worker", now=now, notes=self._notes)
-            if facts := getattr(one.outcome, "facts", ()):
-                signals.facts_established.send(
-                    Dispatcher, facts=facts, cause=one.delivery.event, session=session, now=now
-                )
+            if isinstance(one.outcome, Delivered | Rejected):
+                self._record_consequences(session, one.outcome, one.delivery.event, now)
         give_back(session, [one.delivery for one in batch if isinstance(one, _Unsent)], now=now)
         return {one.delivery.delivery_id for one in settlements} - {one.delivery.delivery_id for one in kept}
+
+    def _record_consequences(
+        self, session: Session, outcome: Delivered | Rejected, cause: RecordedEvent, now: datetime
+    ) -> None:
+        self._notes.write(session, outcome.notes, now)
+        if outcome.facts:
+            signals.facts_established.send(Dispatcher, facts=outcome.facts, cause=cause, session=session, now=now)
 
     def _record_health(self, session: Session, kept: Sequence[Settlement]) -> None:
         """Let the breakers of all workers know; what opened one is told after the commit."""

@@ -7,9 +7,10 @@ from datetime import timedelta
 from bridge.database import Database
 from bridge.events import CONVERSATION_ATTRIBUTES_UPDATED, RECORD_DELETED
 from bridge.outbox.contract import ClaimedDelivery, Delivered, DeliveryPolicy, Outcome, Rejected, RetryLater, Waiting
+from bridge.outbox.ledger.blocked import any_blocked, skip_overdue
 from bridge.outbox.ledger.pause import paused
 from tests.fakes import FakeClock
-from tests.outbox.yard import FakeDestination, actions, attempts, delivery, dispatcher, lane, owe, states
+from tests.outbox.yard import NOTES, FakeDestination, actions, attempts, delivery, dispatcher, lane, owe, states
 
 A, B = "conversation:a", "conversation:b"
 
@@ -98,6 +99,23 @@ def test_a_dead_head_holds_its_lane_where_the_destination_says_block(database: D
     owe(database, clock.now(), event_type=CONVERSATION_ATTRIBUTES_UPDATED, version="3")
     clock.advance(3600)
     assert worker.deliver_due() == 0, "appending to a blocked lane does not wake it"
+
+
+def test_a_blocked_lane_goes_on_after_max_block(database: Database, clock: FakeClock) -> None:
+    for version in ("1", "2"):
+        owe(database, clock.now(), event_type=CONVERSATION_ATTRIBUTES_UPDATED, version=version)
+    erp = FakeDestination(answer=reject, policy=DeliveryPolicy(block_on_dead=True))
+    worker = dispatcher(database, clock, erp)
+    worker.deliver_due()
+    erp.answer = lambda _: Delivered()
+    for passed, skipped in ((3599, 0), (1, 1)):
+        clock.advance(passed)
+        with database.write() as session:
+            assert any_blocked(session, "erp")
+            assert skip_overdue(session, "erp", max_block=timedelta(hours=1), now=clock.now(), notes=NOTES) == skipped
+    worker.deliver_due()
+    assert states(database) == ["dead", "delivered"]
+    assert "lane.skipped" in actions(database)
 
 
 def test_a_gone_receiver_pauses_its_destination(database: Database, clock: FakeClock) -> None:
