@@ -1,0 +1,195 @@
+"""Purges: a plan by one person, approved by another, then a command like any other. It may not purge by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from bridge import signals
+from bridge.audit.notes import AuditEntry, AuditNotes
+from bridge.clock import Clock, new_id
+from bridge.commands.asking import Asked, Asker, Commands
+from bridge.commands.ledger import approve_purge, cancel_purge, lock_purges, open_purges
+from bridge.commands.reading import read_command
+from bridge.database import Database
+from bridge.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
+from bridge.events import INTERACTIONS_PURGE
+from bridge.genesys import Check, PurgePolicy, PurgeScope
+from bridge.genesys import Invalid as BrokenRules
+from bridge.genesys.operations.purge import read_command as read_purge
+from bridge.genesys.rules import no_open_purges
+from bridge.outbox.replay import cancel_delivery
+from bridge.tables import PurgeRow, core
+
+_PURGE = core(PurgeRow)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PurgeView:
+    """A purge as it is shown. `state`: awaiting_approval, cancelled, or from approval on the command's own."""
+
+    id: str
+    state: str
+    policy: Mapping[str, object]
+    #: How many interactions it will take, where the API profile can count them; else None.
+    expected: int | None
+    planner: str
+    approver: str | None
+    planned_at: datetime
+    approved_at: datetime | None
+    command_id: str | None
+
+
+class Purges:
+    """The two keys of a purge."""
+
+    def __init__(
+        self, commands: Commands, *, database: Database, clock: Clock, notes: AuditNotes, two_persons: bool
+    ) -> None:
+        self._commands = commands
+        # Overlaps are looked for under the lock, and are a conflict rather than a broken rule.
+        self._plan_rules = replace(commands.rules, open_purges=no_open_purges)
+        self._database = database
+        self._clock = clock
+        self._notes = notes
+        self._two_persons = two_persons
+
+    def validate(self, body: Mapping[str, object]) -> PurgePolicy:
+        """The policy that `body` states; nothing is recorded. Raises Invalid with every violation."""
+        check = Check(rules=self._plan_rules, now=self._clock.now())
+        try:
+            return read_purge(body, check)
+        except BrokenRules as broken:
+            raise Invalid("The policy breaks rules.", errors=broken.errors) from None
+
+    def plan(self, body: Mapping[str, object], *, person: str, asker: Asker) -> PurgeView:
+        """Record a plan that awaits approval. Raises Invalid with every violation, Conflict where it overlaps an open
+        purge of the same type."""
+        self._commands.check(INTERACTIONS_PURGE, body, rules=self._plan_rules)
+        policy = self.validate(body)
+        now, purge_id, scope = self._clock.now(), new_id(), policy.scope
+        with self._database.write() as session:
+            lock_purges(session)
+            _refuse_overlap(session, scope)
+            session.execute(
+                insert(_PURGE),
+                {
+                    "id": purge_id,
+                    "state": "awaiting_approval",
+                    "policy": dict(body),
+                    "interaction_type": scope.interaction_type,
+                    "range_start": scope.start,
+                    "range_end": scope.end,
+                    "planned_at": now,
+                    "planner": person,
+                },
+            )
+            self._note(session, "purge.planned", purge_id, asker, policy.reason, {"planner": person}, now)
+        return self.read(purge_id)
+
+    def approve(self, purge_id: str, *, person: str, asker: Asker) -> Asked:
+        """Turn a plan into a command. Raises NotFound; Forbidden for the planner; Conflict unless it awaits approval;
+        Invalid where the policy does not hold any more."""
+        now = self._clock.now()
+        row = self.read(purge_id)
+        if self._two_persons and row.planner == person:
+            raise Forbidden("A purge needs two persons: somebody else than its planner has to approve it.")
+        if row.state != "awaiting_approval":
+            raise Conflict(f"The purge is {row.state}; only one that awaits approval can be approved.")
+        self.validate(row.policy)
+        with self._database.write() as session:
+            lock_purges(session)
+            asked = self._commands.record(
+                session, INTERACTIONS_PURGE, row.policy, asker=asker, subject=f"purge:{purge_id}"
+            )
+            if not approve_purge(session, purge_id, command_id=asked.id, approver=person, now=now):
+                raise Conflict("The purge was decided by somebody else in this moment.")
+            details = {"planner": row.planner, "approver": person, "command": asked.id}
+            self._note(session, "purge.approved", purge_id, asker, None, details, now)
+        signals.work_recorded.send(Purges)
+        return asked
+
+    def cancel(self, purge_id: str, *, reason: str, person: str, asker: Asker) -> PurgeView:
+        """Give up a plan, or an approved purge that was not submitted yet. Raises NotFound, Conflict, Invalid."""
+        if not reason.strip():
+            error = FieldError(field="reason", rule="required", message="Say why: the audit keeps it.")
+            raise Invalid("A reason is missing.", errors=[error])
+        now = self._clock.now()
+        row = self.read(purge_id)
+        with self._database.write() as session:
+            if not cancel_purge(session, purge_id, now=now):
+                self._cancel_command(session, row, reason, asker, now)
+            self._note(session, "purge.cancelled", purge_id, asker, reason, {"person": person}, now)
+        return self.read(purge_id)
+
+    def read(self, purge_id: str) -> PurgeView:
+        """Raises NotFound."""
+        with self._database.read() as session:
+            row = session.get(PurgeRow, purge_id)
+            if row is None:
+                raise NotFound("No purge has this id; see GET /api/v1/purges.")
+            return _view(session, row)
+
+    def list(self, *, before_id: str | None = None, limit: int = 50) -> list[PurgeView]:
+        """Newest first."""
+        statement = select(PurgeRow).order_by(PurgeRow.id.desc()).limit(limit)
+        if before_id is not None:
+            statement = statement.where(PurgeRow.id < before_id)
+        with self._database.read() as session:
+            return [_view(session, row) for row in session.scalars(statement)]
+
+    def _cancel_command(self, session: Session, row: PurgeView, reason: str, asker: Asker, now: datetime) -> None:
+        if row.command_id is None:
+            raise Conflict(f"The purge is {row.state} already.")
+        command = read_command(session, row.command_id)
+        if command.state != "accepted" or command.delivery_id is None:
+            raise Conflict("The purge was submitted to Genesys already; it can only be cancelled there.")
+        cancel_delivery(session, command.delivery_id, reason=reason, actor=asker.actor, now=now, notes=self._notes)
+
+    def _note(
+        self,
+        session: Session,
+        action: str,
+        purge_id: str,
+        asker: Asker,
+        reason: str | None,
+        details: Mapping[str, object],
+        now: datetime,
+    ) -> None:
+        entry = AuditEntry(
+            actor=asker.actor, action=action, subject=f"purge:{purge_id}", reason=reason, details=details
+        )
+        self._notes.write(session, [entry], now)
+
+
+def overlapping(database: Database, scope: PurgeScope, command_id: str | None) -> list[str]:
+    """Open purges that overlap `scope`, without the one that `command_id` carries out: for `Rules.open_purges`."""
+    with database.read() as session:
+        return open_purges(session, scope.interaction_type, scope.start, scope.end, but_command=command_id)
+
+
+def _refuse_overlap(session: Session, scope: PurgeScope) -> None:
+    others = open_purges(session, scope.interaction_type, scope.start, scope.end)
+    if others:
+        raise Conflict(
+            f"Purge {others[0]} of the same type is open and overlaps: wait for its end, or narrow the range."
+        )
+
+
+def _view(session: Session, row: PurgeRow) -> PurgeView:
+    state = row.state if row.command_id is None else read_command(session, row.command_id).state
+    return PurgeView(
+        id=row.id,
+        state=state,
+        policy=row.policy,
+        expected=None,
+        planner=row.planner,
+        approver=row.approver,
+        planned_at=row.planned_at,
+        approved_at=row.approved_at,
+        command_id=row.command_id,
+    )
