@@ -22,14 +22,15 @@ from bridge.audit.notes import AuditNotes
 from bridge.clock import Clock
 from bridge.database import Database
 from bridge.events import RecordedEvent
-from bridge.outbox.attention import attention_for
 from bridge.outbox.contract import ClaimedDelivery, Delivered, Destination, Rejected, RetryLater
+from bridge.outbox.ledger.admission import next_due
 from bridge.outbox.ledger.breaker import is_breaking, record_tries
-from bridge.outbox.ledger.claim import claim, next_due
+from bridge.outbox.ledger.claim import claim
 from bridge.outbox.ledger.pause import pause
 from bridge.outbox.ledger.settle import Settlement, give_back, settle
 from bridge.outbox.retry import decide
 from bridge.outbox.slots import Slots
+from bridge.outbox.telling import tell
 from bridge.outbox.wakeup import watch
 
 #: The safety net below the hint.
@@ -140,6 +141,7 @@ class Dispatcher:
             if not hungry:
                 return []
         claimed: list[ClaimedDelivery] = []
+        self._opened.clear()  # of a transaction that failed
         with self._database.write() as session:
             lost = self._settle(session, batch)
             for slots in hungry:
@@ -270,32 +272,8 @@ class Dispatcher:
         return any(slots.in_flight for slots in self._slots.values())
 
     def _tell(self, batch: Iterable[_Result], lost: set[str]) -> None:
-        """After the commit: what listeners, logs and people should know."""
-        while self._opened:
-            message = "the breaker is open: deliveries wait, and one at a time tries whether it is back"
-            name = self._opened.pop()
-            signals.needs_attention.send(
-                Dispatcher, cause="breaker.open", destination=name, subject=None, message=message
-            )
-        for one in batch:
-            if isinstance(one, _Unsent):
-                continue
-            delivery = one.delivery
-            if delivery.delivery_id in lost:
-                log.warning("lease.lost", delivery=delivery.delivery_id, destination=delivery.destination)
-                continue
-            signals.delivery_settled.send(
-                Dispatcher, destination=delivery.destination, outcome=one.outcome, seconds=one.duration_ms / 1000
-            )
-            attention = attention_for(one)
-            if attention is not None:
-                signals.needs_attention.send(
-                    Dispatcher,
-                    cause=attention.cause,
-                    destination=delivery.destination,
-                    subject=delivery.event.subject,
-                    message=attention.message,
-                )
+        tell([one for one in batch if isinstance(one, Settlement)], lost=lost, opened=self._opened)
+        self._opened.clear()
 
     def _finish(self) -> None:
         """Give back what waits for a thread, let the running tries end within their deadline, settle everything."""

@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, exists, func, insert, select
 from sqlalchemy.orm import Session
 
 from bridge.audit.notes import AuditEntry, AuditNotes
-from bridge.clock import new_id, rfc3339
+from bridge.clock import new_id
 from bridge.errors import Conflict, FieldError, Invalid, NotFound
 from bridge.events import Carries
 from bridge.outbox.ledger.append import NewDelivery, append
@@ -28,6 +28,7 @@ from bridge.outbox.selection import (
     check_filter,
     newest_of_each_subject,
     select_all,
+    stored_filter,
 )
 from bridge.outbox.staleness import Age
 from bridge.tables import DeliveryRow, EventRow, LaneRow, ReplayRow, core
@@ -196,21 +197,6 @@ def list_replays(session: Session, *, before_id: str | None = None, limit: int =
     if before_id is not None:
         statement = statement.where(ReplayRow.id < before_id)
     return [_progress(session, row) for row in session.scalars(statement)]
-
-
-def stored_filter(chosen: ReplayFilter) -> dict[str, object]:
-    """The filter as JSON, without what does not narrow."""
-    return {
-        name: rfc3339(value) if isinstance(value, datetime) else value
-        for name, value in asdict(chosen).items()
-        if value is not None
-    }
-
-
-def loaded_filter(stored: Mapping[str, Any]) -> ReplayFilter:
-    """The inverse of `stored_filter`."""
-    times = {name: datetime.fromisoformat(stored[name]) for name in ("since", "until", "as_of") if name in stored}
-    return ReplayFilter(**{**stored, **times})
 
 
 def _check_reason(reason: str) -> None:

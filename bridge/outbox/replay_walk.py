@@ -15,8 +15,7 @@ from sqlalchemy.orm import Session
 from bridge.audit.notes import AuditEntry, AuditNotes
 from bridge.clock import new_id
 from bridge.outbox.ledger.append import NewDelivery, append
-from bridge.outbox.replay import loaded_filter
-from bridge.outbox.selection import Selected, Wants, is_newest_of_its_subject, select_page
+from bridge.outbox.selection import Selected, Wants, is_newest_of_its_subject, loaded_filter, select_page
 from bridge.tables import DeliveryRow, ReplayRow, core
 
 _REPLAY = core(ReplayRow)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, exists, select
 from sqlalchemy.orm import Session
 
+from bridge.clock import rfc3339
 from bridge.errors import FieldError, Invalid
 from bridge.events import Owed, RecordedEvent
 from bridge.outbox.staleness import Age
@@ -77,6 +78,21 @@ def check_filter(selected: ReplayFilter, wanted: Mapping[str, Wants]) -> None:
         errors.append(FieldError(field="filter.until", rule="range", message="must lie after filter.since"))
     if errors:
         raise Invalid("the filter cannot be carried out", errors=errors)
+
+
+def stored_filter(chosen: ReplayFilter) -> dict[str, object]:
+    """The filter as JSON, without what does not narrow."""
+    return {
+        name: rfc3339(value) if isinstance(value, datetime) else value
+        for name, value in asdict(chosen).items()
+        if value is not None
+    }
+
+
+def loaded_filter(stored: Mapping[str, Any]) -> ReplayFilter:
+    """The inverse of `stored_filter`."""
+    times = {name: datetime.fromisoformat(stored[name]) for name in ("since", "until", "as_of") if name in stored}
+    return ReplayFilter(**{**stored, **times})
 
 
 def select_page(

@@ -14,6 +14,8 @@ from bridge.outbox.contract import ClaimedDelivery, Destination
 AHEAD = 2
 #: Even where nothing is known to be due, a look is taken that often: the safety net below the hint.
 POLL_SECONDS = 1.0
+#: A lane that is due but cannot be claimed (another worker is at it) must not make the loop spin.
+LEAST_REST_SECONDS = 0.005
 
 _Work = tuple[Callable[[ClaimedDelivery], None], ClaimedDelivery]
 
@@ -34,6 +36,7 @@ class Slots:
         self._work: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._look = True
         self._next_due: datetime | None = None
+        self._rested_at = 0.0
         self._tokens = 1.0
         self._refilled = clock.monotonic()
 
@@ -56,13 +59,15 @@ class Slots:
         self._look = True
 
     def look_if_due(self, now: datetime) -> None:
-        if self._next_due is None or self._next_due <= now:
+        known = self._next_due is not None and self._next_due <= now
+        if known or self._clock.monotonic() - self._rested_at >= POLL_SECONDS:
             self._look = True
 
     def rest_until(self, moment: datetime | None) -> None:
         """Nothing more is due until then (None: nothing waits at all)."""
         self._look = False
         self._next_due = moment
+        self._rested_at = self._clock.monotonic()
 
     def idle_seconds(self, now: datetime) -> float:
         """How long the loop may sleep for this destination's sake."""
@@ -72,7 +77,7 @@ class Slots:
             return (1 - self._tokens) / rate if starved and rate else POLL_SECONDS
         if self._next_due is None:
             return POLL_SECONDS
-        return min(POLL_SECONDS, max(0.0, (self._next_due - now).total_seconds()))
+        return min(POLL_SECONDS, max(LEAST_REST_SECONDS, (self._next_due - now).total_seconds()))
 
     def submit(self, attempt: Callable[[ClaimedDelivery], None], delivery: ClaimedDelivery) -> None:
         self.in_flight += 1

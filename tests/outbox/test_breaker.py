@@ -6,10 +6,12 @@ import pytest
 
 from bridge.database import Database
 from bridge.outbox.contract import ClaimedDelivery, Delivered, DeliveryPolicy, Exchange, Outcome, RetryLater
+from bridge.outbox.ledger.admission import next_due
 from bridge.outbox.ledger.breaker import is_breaking
 from bridge.outbox.ledger.gate import gate_of
+from bridge.outbox.ledger.pause import pause
 from tests.fakes import FakeClock
-from tests.outbox.yard import FakeDestination, actions, delivery, dispatcher, owe, states
+from tests.outbox.yard import NOTES, FakeDestination, actions, delivery, dispatcher, owe, states
 
 POLICY = DeliveryPolicy(breaker_failures=10, breaker_cooldown=30, retry_base=0.001, retry_cap=0.001)
 
@@ -57,6 +59,17 @@ def test_while_it_is_open_deliveries_wait_without_a_failed_attempt(database: Dat
     assert len(erp.sent) == before
     assert delivery(database, waiting).attempts == 0
     assert "destination.breaker_opened" in actions(database)
+
+
+def test_a_worker_rests_while_nothing_may_be_sent(database: Database, clock: FakeClock) -> None:
+    open_breaker(database, clock)
+    with database.write() as session:
+        until = gate_of(session, "erp").open_until
+        assert next_due(session, "erp") == until
+        assert until is not None
+        assert until > clock.now()
+        pause(session, "erp", reason="maintenance", actor="cli:eva", now=clock.now(), notes=NOTES)
+        assert next_due(session, "erp") is None
 
 
 def test_half_open_lets_one_through_for_all_workers_together(database: Database, clock: FakeClock) -> None:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Row, Update, bindparam, func, select, update
+from sqlalchemy import Row, Update, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from bridge.audit.notes import AuditEntry, AuditNotes
 from bridge.clock import new_id
 from bridge.events import Carries, RecordedEvent
 from bridge.outbox.contract import ClaimedDelivery, DeliveryPolicy
-from bridge.outbox.ledger.gate import admitted
+from bridge.outbox.ledger.admission import admitted
 from bridge.outbox.staleness import Age, Choice, InLine, choose
 from bridge.tables import DeliveryRow, EventRow, LaneRow, core
 
@@ -26,12 +26,6 @@ Head: TypeAlias = Row[*tuple[Any, ...]]
 
 #: How far along a lane one look goes; a longer run is looked at in several.
 WINDOW = 200
-
-
-def next_due(session: Session, destination: str) -> datetime | None:
-    """When the first lane of `destination` is due (aware, UTC), or None while nothing waits or it is paused."""
-    moments = [session.scalar(_NEXT_DUE, {"to": destination, "background": background}) for background in (False, True)]
-    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def claim(
@@ -231,11 +225,6 @@ def _lease_due_lanes() -> Update:
     )
 
 
-_NEXT_DUE = select(func.min(_LANE.c.due_at)).where(
-    _LANE.c.destination == bindparam("to"),
-    _LANE.c.background == bindparam("background"),
-    _LANE.c.due_at.is_not(None),
-)
 _LEASE_DUE_LANES = _lease_due_lanes()
 _HEADS = (
     select(

@@ -1,0 +1,142 @@
+"""The one place that joins rooms: what web, worker and command line all stand on. It may not hold any logic."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from bridge import signals
+from bridge.audit.notes import AuditNotes
+from bridge.audit.signing import AuditSigner
+from bridge.clock import Clock, SystemClock
+from bridge.commands.asking import Commands
+from bridge.commands.purges import Purges, overlapping
+from bridge.database import Database, DatabaseClock, check_durability, open_database
+from bridge.destinations.registry import Forwarder, build_destinations, connect
+from bridge.errors import ConfigurationError
+from bridge.genesys import GenesysClient, RecordRules, Rules
+from bridge.intake.facts import FactRecorder
+from bridge.intake.ledger import BRIDGE
+from bridge.migrate import is_current
+from bridge.outbox.ledger.append import append_owed
+from bridge.outbox.selection import Wants
+from bridge.outbox.wakeup import Announcer
+from bridge.privacy.holds import holds_on_range
+from bridge.privacy.masking import Masking
+from bridge.settings.model import Settings
+from bridge.telemetry.attention import AttentionLog
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wiring:
+    """Everything that is made once per process, with its signals connected until `close`."""
+
+    settings: Settings
+    database: Database
+    #: The database's clock: times and leases are compared on it.
+    clock: Clock
+    masking: Masking
+    notes: AuditNotes
+    destinations: Mapping[str, Forwarder]
+    #: Per destination: would it be owed this event today?
+    wanted: Mapping[str, Wants]
+    signer: AuditSigner
+    #: None: no organisation is configured, and commands are refused.
+    genesys: GenesysClient | None
+    commands: Commands
+    purges: Purges
+    _closers: list[Callable[[], None]] = field(default_factory=list, repr=False)
+
+    def require_current(self) -> None:
+        """Raise ConfigurationError unless the database is durable and at this version's migration."""
+        check_durability(self.database, allow_unsafe=self.settings.allow_unsafe_database)
+        if not is_current(self.database):
+            raise ConfigurationError(["DATABASE_URL: the database is not at this version; run `bridge db upgrade`"])
+
+    def close(self) -> None:
+        """Disconnect the signals and close every connection."""
+        for closer in reversed(self._closers):
+            closer()
+
+
+def wire(settings: Settings, *, clock: Clock | None = None) -> Wiring:
+    """Join the rooms for `settings`; `clock` stands in for the database's.
+
+    Raises ConfigurationError where the settings do not suffice.
+    """
+    if settings.secret_key is None:
+        problem = "BRIDGE_SECRET_KEY: is not set; `bridge init` makes one, or set it to `file:<path>` of yours"
+        raise ConfigurationError([problem])
+    database = open_database(settings.database_url, pool_size=max(8, settings.web_threads // 2))
+    clock = clock or DatabaseClock(database, SystemClock())
+    # A key of its own, so that a masked value tells nothing about what else the secret protects.
+    key = hashlib.blake2b(settings.secret_key.reveal().encode(), person=b"bridge-masking", digest_size=32).digest()
+    masking = Masking(settings.personal, key)
+    notes = AuditNotes(masking)
+    rules = _rules(settings, database)
+    genesys = GenesysClient(settings.genesys, rules=rules, clock=clock) if settings.genesys.client_id else None
+    signer = AuditSigner(settings.secret_key.reveal().encode())
+    destinations = build_destinations(settings, masking=masking, clock=clock, signer=signer, genesys=genesys)
+    commands = Commands(
+        database=database,
+        clock=clock,
+        notes=notes,
+        rules=rules,
+        client=genesys,
+        dedupe_window=settings.server.dedupe_window,
+    )
+    wiring = Wiring(
+        settings=settings,
+        database=database,
+        clock=clock,
+        masking=masking,
+        notes=notes,
+        destinations=destinations,
+        wanted={name: one.wants for name, one in destinations.items()},
+        signer=signer,
+        genesys=genesys,
+        commands=commands,
+        purges=Purges(
+            commands,
+            database=database,
+            clock=clock,
+            notes=notes,
+            two_persons=settings.genesys.purge.two_persons,
+        ),
+    )
+    _connect(wiring)
+    return wiring
+
+
+def _rules(settings: Settings, database: Database) -> Rules:
+    """What commands are checked against: record schemas, legal holds, and the purges that are open right now."""
+    return Rules(
+        settings=settings.genesys,
+        records=RecordRules(settings.schemas.values()),
+        holds=lambda scope: holds_on_range(settings.legal_holds, scope.interaction_type, scope.start, scope.end),
+        open_purges=partial(overlapping, database),
+    )
+
+
+def _connect(wiring: Wiring) -> None:
+    """Strong references everywhere: `_closers` hold what the signals call."""
+    settings, closers = wiring.settings, wiring._closers
+    closers.append(wiring.database.close)
+    closers += [one.close for one in wiring.destinations.values()]
+    closers.append(connect(wiring.destinations.values()))
+    confirmed_by = next((one.name for one in settings.sources.values() if one.format == "genesys"), BRIDGE)
+    facts = FactRecorder(notes=wiring.notes, dedupe_window=settings.server.dedupe_window, confirmed_by=confirmed_by)
+    announcer = Announcer(wiring.database)
+    announcer.start()
+    closers.append(announcer.stop)
+    attention = AttentionLog(wiring.clock, settings.alerts.every)
+    for signal, receiver in (
+        (signals.deliveries_owed, append_owed),
+        (signals.facts_established, facts.record_facts),
+        (signals.work_recorded, announcer.announce),
+        (signals.needs_attention, attention.receive),
+    ):
+        signal.connect(receiver, weak=False)
+        closers.append(partial(signal.disconnect, receiver))
