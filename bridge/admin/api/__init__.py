@@ -1,0 +1,48 @@
+"""The API below `/api/v1`, and its OpenAPI document at `/api/openapi.json`. It may not hold a use case of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from flask import Flask
+
+from bridge.admin.api import audit, deliveries, events, rejections, replays, tokens
+from bridge.admin.api.entrance import Rooms, install_rooms
+from bridge.admin.api.openapi import BridgeApi
+from bridge.admin.throttle import WrongTokens
+from bridge.audit.notes import AuditNotes
+from bridge.clock import Clock
+from bridge.database import Database
+from bridge.outbox.selection import Wants
+from bridge.privacy.masking import Masking
+from bridge.settings.model import Network
+
+
+def make_api(
+    app: Flask,
+    *,
+    database: Database,
+    clock: Clock,
+    masking: Masking,
+    notes: AuditNotes,
+    wanted: Mapping[str, Wants],
+    trusted_proxies: Sequence[Network] = (),
+) -> None:
+    """Install the API into `app`, which answers refusals itself (`problems.install_problem_handlers`).
+
+    `wanted` says for each destination what it would be owed; `trusted_proxies` are believed about whose address a
+    request comes from.
+    """
+    rooms = Rooms(
+        database=database,
+        clock=clock,
+        masking=masking,
+        notes=notes,
+        wanted=wanted,
+        trusted_proxies=trusted_proxies,
+        wrong_tokens=WrongTokens(clock),
+    )
+    install_rooms(app, rooms)
+    api = BridgeApi(app)
+    for room in (events, deliveries, replays, rejections, audit, tokens):
+        api.register_blueprint(room.blueprint)

@@ -1,0 +1,100 @@
+"""The API's entrance: who is calling, and what a call is handed. It may not know any operation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Flask, Request, current_app
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from bridge.admin.access import READS_ARE_NOTED, Caller, Right
+from bridge.admin.throttle import WrongTokens
+from bridge.admin.tokens import authenticate, note_use, use_is_noted
+from bridge.audit.notes import AuditEntry, AuditNotes
+from bridge.clock import Clock
+from bridge.database import Database
+from bridge.errors import TooManyRequests, Unauthenticated
+from bridge.intake.peers import peer_address
+from bridge.outbox.selection import Wants
+from bridge.privacy.masking import Masking
+from bridge.settings.model import Network
+
+_EXTENSION = "bridge-admin"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rooms:
+    """What the API is built over, once per app."""
+
+    database: Database
+    clock: Clock
+    masking: Masking
+    notes: AuditNotes
+    #: Each destination's answer to "would you be owed this event today?".
+    wanted: Mapping[str, Wants]
+    trusted_proxies: Sequence[Network]
+    wrong_tokens: WrongTokens
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One request by somebody who proved who they are, and may."""
+
+    rooms: Rooms
+    caller: Caller
+    now: datetime
+
+    def note(
+        self, session: Session, action: str, subject: str, *, reason: str | None = None, **details: object
+    ) -> None:
+        """Note in the audit what the caller does, in the transaction that does it."""
+        entry = AuditEntry(actor=self.caller.actor, action=action, subject=subject, reason=reason, details=details)
+        self.rooms.notes.write(session, [entry], self.now)
+
+
+def install_rooms(app: Flask, rooms: Rooms) -> None:
+    """Keep `rooms` with `app`, for `admit`."""
+    app.extensions[_EXTENSION] = rooms
+
+
+def admit(request: Request, right: Right) -> Call:
+    """The call that `request` makes. Raises Unauthenticated, TooManyRequests after many wrong tokens, Forbidden."""
+    rooms: Rooms = current_app.extensions[_EXTENSION]
+    now = rooms.clock.now()
+    caller = _caller(rooms, request, now)
+    caller.require(right)
+    return Call(rooms=rooms, caller=caller, now=now)
+
+
+def note_read(call: Call, request: Request) -> None:
+    """Note what was looked at, for callers whose looks are noted."""
+    if call.caller.role in READS_ARE_NOTED:
+        with call.rooms.database.write() as session:
+            call.note(session, "access.read", request.path, query=request.args.to_dict())
+
+
+def _caller(rooms: Rooms, request: Request, now: datetime) -> Caller:
+    try:
+        with rooms.database.read() as session:
+            caller = authenticate(session, request.headers.get("Authorization"), now)
+    except Unauthenticated as refused:
+        # Only after the look-up: a right token passes from any address, so nobody can lock another out.
+        if refused.cause != "token-missing":
+            _throttle(rooms, request)
+        raise
+    if not use_is_noted(caller, now):
+        # A database that is full or busy may not keep an administrator from looking.
+        with suppress(OperationalError), rooms.database.write() as session:
+            note_use(session, caller, now)
+    return caller
+
+
+def _throttle(rooms: Rooms, request: Request) -> None:
+    address = peer_address(request.environ, rooms.trusted_proxies)
+    wait = rooms.wrong_tokens.count(str(address))
+    if wait:
+        raise TooManyRequests("too many wrong tokens came from your address", retry_after=wait, cause="wrong-tokens")

@@ -1,0 +1,81 @@
+"""`/events`: what was recorded, and the bodies it came in. It may not write but the audit."""
+
+from __future__ import annotations
+
+import hashlib
+
+import orjson
+
+from bridge.admin.access import Right
+from bridge.admin.api.entrance import Call
+from bridge.admin.api.openapi import ApiBlueprint
+from bridge.admin.api.operation import operation
+from bridge.admin.api.queries import EventQuerySchema, Listing, ReasonGiven, ReasonSchema
+from bridge.admin.api.shapes import EventPageSchema, EventSchema, RawBodySchema
+from bridge.admin.search.events import EventFilter, FoundEvent, find_events, raw_body, show_event
+from bridge.admin.search.pages import Page
+from bridge.privacy.masking import Masking
+
+blueprint = ApiBlueprint("events", __name__, description="What happened, as it was recorded.")
+
+
+@operation(blueprint, "GET", "/events", right=Right.LOOK, query=EventQuerySchema, answers={200: EventPageSchema})
+def list_events(call: Call, asked: Listing[EventFilter]) -> Page[FoundEvent]:
+    """Events, newest first
+
+    `text` is looked for in the subject, in any case; `since` and `until` mean `received_at`.
+    """
+    with call.rooms.database.read() as session:
+        return find_events(session, asked.filter, asked.page, masking=call.rooms.masking, now=call.now)
+
+
+@operation(blueprint, "GET", "/events/<uuid:event_id>", right=Right.LOOK, answers={200: EventSchema}, refusals=[404])
+def get_event(call: Call, event_id: str) -> FoundEvent:
+    """One event with what became of it"""
+    with call.rooms.database.read() as session:
+        return show_event(session, event_id, masking=call.rooms.masking, now=call.now)
+
+
+@operation(
+    blueprint, "GET", "/events/<uuid:event_id>/raw", right=Right.LOOK, answers={200: RawBodySchema}, refusals=[404]
+)
+def get_raw_body(call: Call, event_id: str) -> dict[str, object]:
+    """The body an event came in, personal data masked"""
+    with call.rooms.database.read() as session:
+        body = raw_body(session, event_id)
+    return {**_described(event_id, body), "revealed": False, "body": _masked(body, call.rooms.masking), "text": None}
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/events/<uuid:event_id>/reveal",
+    right=Right.REVEAL,
+    body=ReasonSchema,
+    answers={200: RawBodySchema},
+    refusals=[404],
+)
+def reveal_raw_body(call: Call, asked: ReasonGiven, event_id: str) -> dict[str, object]:
+    """The exact body an event came in, unmasked; the audit keeps who asked and why"""
+    with call.rooms.database.write() as session:
+        body = raw_body(session, event_id)
+        call.note(session, "event.revealed", f"event:{event_id}", reason=asked.reason, eventId=event_id)
+    text = body.decode("utf-8", "replace")
+    return {**_described(event_id, body), "revealed": True, "body": _read(body), "text": text}
+
+
+def _described(event_id: str, body: bytes) -> dict[str, object]:
+    return {"id": event_id, "size": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+
+
+def _masked(body: bytes, masking: Masking) -> object:
+    read = _read(body)
+    return masking.text(read) if isinstance(read, str) else masking.tree(read)
+
+
+def _read(body: bytes) -> object:
+    """The JSON of the body; its text where it is none."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body.decode("utf-8", "replace")

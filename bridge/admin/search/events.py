@@ -1,0 +1,179 @@
+"""Events as administrators see them: personal data masked, with what became of them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import accumulate
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, bindparam, func, literal_column, select
+from sqlalchemy.orm import Session
+
+from bridge.admin.search.pages import Page, PageRequest, cut
+from bridge.admin.search.rarity import few_ids
+from bridge.admin.search.sending import SHOWN_STATE
+from bridge.admin.search.spans import within
+from bridge.errors import NotFound
+from bridge.events import version_number
+from bridge.privacy.masking import Masking
+from bridge.tables import DeliveryRow, EventRow, LaneRow, core
+
+LISTED = "events"
+#: Bodies behind one page at most: the process that shows them also receives.
+MAX_PAGE_BYTES = 8 * 1024 * 1024
+
+_EVENT = core(EventRow)
+_DELIVERY = core(DeliveryRow)
+_LANE = core(LaneRow)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventFilter:
+    """What is looked for; a field that is None does not narrow. Times are `received_at`, aware."""
+
+    source: str | None = None
+    type: str | None = None
+    subject: str | None = None
+    #: `recorded` or `unreadable`.
+    state: str | None = None
+    #: Part of the subject, in any case.
+    text: str | None = None
+    since: datetime | None = None
+    #: Exclusive.
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwedDelivery:
+    """A delivery of an event in one line."""
+
+    id: str
+    destination: str
+    #: As `FoundDelivery.state`.
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundEvent:
+    """One event; `payload` is masked."""
+
+    id: str
+    source: str
+    type: str
+    subject: str
+    #: A number where it is one: such versions are compared.
+    version: int | str | None
+    occurred_at: datetime | None
+    received_at: datetime
+    duplicates: int
+    state: str
+    correlation_id: str | None
+    payload: Any
+    #: What is wrong with an unreadable event: {field, rule, message} each; else None.
+    errors: list[dict[str, str]] | None
+    #: In the order in which they were owed.
+    deliveries: list[OwedDelivery]
+
+
+def find_events(
+    session: Session, wanted: EventFilter, page: PageRequest, *, masking: Masking, now: datetime
+) -> Page[FoundEvent]:
+    """One page of events, newest first; it ends early where the bodies are larger than MAX_PAGE_BYTES together."""
+    conditions = _conditions(session, wanted)
+    if page.before_id is not None:
+        conditions.append(_EVENT.c.id < page.before_id)
+    sizes = session.execute(_SIZES.where(*conditions).limit(page.limit + 1)).all()
+    fitting = replace(page, limit=_how_many_fit([size for _, size in sizes[: page.limit]]))
+    found = cut(LISTED, fitting, [event_id for event_id, _ in sizes], str)
+    rows = session.execute(_SHOWN.where(_EVENT.c.id.in_(found.items)).order_by(_EVENT.c.id.desc())).all()
+    return Page(items=_with_deliveries(session, rows, masking, now), next=found.next)
+
+
+def show_event(session: Session, event_id: str, *, masking: Masking, now: datetime) -> FoundEvent:
+    """One event. Raises NotFound."""
+    row = session.execute(_SHOWN.where(_EVENT.c.id == event_id)).one_or_none()
+    if row is None:
+        raise _unknown()
+    return _with_deliveries(session, [row], masking, now)[0]
+
+
+def raw_body(session: Session, event_id: str) -> bytes:
+    """The exact bytes that the event came in, unmasked: whoever asks must hide or account for them. Raises NotFound."""
+    body: bytes | None = session.scalar(select(_EVENT.c.body).where(_EVENT.c.id == event_id))
+    if body is None:
+        raise _unknown()
+    return body
+
+
+def _conditions(session: Session, wanted: EventFilter) -> list[ColumnElement[bool]]:
+    conditions = [
+        _EVENT.c[name] == value
+        for name in ("source", "type", "subject")
+        if (value := getattr(wanted, name)) is not None
+    ]
+    if wanted.state == "unreadable":
+        # As a literal: SQLite takes a partial index only where the statement itself says its condition.
+        conditions.append(_EVENT.c.state == literal_column("'unreadable'"))
+    elif wanted.state is not None:
+        conditions.append(_EVENT.c.state == wanted.state)
+    if wanted.text is not None:
+        holds_text = func.lower(_EVENT.c.subject).contains(wanted.text.lower(), autoescape=True)
+        few = few_ids(session, select(_EVENT.c.id).where(holds_text))
+        conditions.append(holds_text if few is None else _EVENT.c.id.in_(few))
+    return conditions + within(session, _EVENT, "received_at", wanted.since, wanted.until)
+
+
+def _how_many_fit(sizes: Sequence[int]) -> int:
+    """How many of the first bodies fit on a page: one at least, however large."""
+    return max(1, bisect_right(list(accumulate(sizes)), MAX_PAGE_BYTES))
+
+
+def _with_deliveries(session: Session, rows: Sequence[Row[Any]], masking: Masking, now: datetime) -> list[FoundEvent]:
+    owed: defaultdict[str, list[OwedDelivery]] = defaultdict(list)
+    parameters = {"events": [row.id for row in rows], "now": now}
+    for one in session.execute(_OWED, parameters):
+        owed[one.event_id].append(OwedDelivery(id=one.id, destination=one.destination, state=one.state))
+    return [_found(row, owed[row.id], masking) for row in rows]
+
+
+def _found(row: Row[Any], deliveries: list[OwedDelivery], masking: Masking) -> FoundEvent:
+    return FoundEvent(
+        id=row.id,
+        source=row.source,
+        type=row.type,
+        subject=row.subject,
+        version=_shown_version(row.version),
+        occurred_at=row.occurred_at,
+        received_at=row.received_at,
+        duplicates=row.duplicates,
+        state=row.state,
+        correlation_id=row.correlation_id,
+        payload=masking.tree(row.payload),
+        errors=row.errors,
+        deliveries=deliveries,
+    )
+
+
+def _shown_version(version: str | None) -> int | str | None:
+    number = version_number(version)
+    # Only where the number is the text again, to every reader of JSON: not with leading zeros, nor beyond a double.
+    return number if number is not None and str(number) == version and number < 2**53 else version
+
+
+def _unknown() -> NotFound:
+    return NotFound("no event has this id; see GET /api/v1/events")
+
+
+#: The length of a body is read without the body.
+_SIZES = select(_EVENT.c.id, func.length(_EVENT.c.body)).order_by(_EVENT.c.id.desc())
+_SHOWN = select(*(column for column in _EVENT.c if column.name in FoundEvent.__dataclass_fields__))
+_OWED = (
+    select(_DELIVERY.c.event_id, _DELIVERY.c.id, _DELIVERY.c.destination, SHOWN_STATE.label("state"))
+    .join(_LANE, _LANE.c.lane_id == _DELIVERY.c.lane_id)
+    .where(_DELIVERY.c.event_id.in_(bindparam("events", expanding=True)))
+    .order_by(_DELIVERY.c.id)
+)

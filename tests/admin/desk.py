@@ -1,0 +1,115 @@
+"""An administrator's desk: the API over a real database, with tokens for every role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Thread
+from typing import Any
+
+from flask import Flask
+from werkzeug.serving import make_server
+from werkzeug.test import TestResponse
+
+from bridge.admin.access import Role
+from bridge.admin.api import make_api
+from bridge.admin.tokens import create_token
+from bridge.database import Database
+from bridge.events import Owed, RecordedEvent
+from bridge.outbox.selection import Wants
+from bridge.privacy.masking import Masking
+from bridge.problems import install_problem_handlers
+from tests.fakes import FakeClock
+from tests.outbox.yard import NOTES
+
+MASKING = Masking([], b"a key for tests")
+API = "/api/v1"
+
+
+@dataclass
+class Desk:
+    app: Flask
+    database: Database
+    clock: FakeClock
+
+    def token(self, role: Role) -> str:
+        """The plaintext of a new token."""
+        with self.database.write() as session:
+            _, token = create_token(
+                session,
+                name=f"{role} for tests",
+                person="eva",
+                role=role,
+                expires_at=None,
+                destination=None,
+                now=self.clock.now(),
+                actor="cli:tests",
+                notes=NOTES,
+            )
+        return token
+
+    def sits(self, role: Role) -> Seat:
+        """Somebody of that role, ready to call."""
+        return Seat(self, self.token(role))
+
+
+@dataclass
+class Seat:
+    """Somebody with a token."""
+
+    desk: Desk
+    token: str
+
+    @property
+    def actor(self) -> str:
+        return f"token:{self.token.split('_')[1]}"
+
+    def get(self, path: str, **query: Any) -> TestResponse:
+        return self._call("GET", path, query_string=query)
+
+    def post(self, path: str, body: object) -> TestResponse:
+        return self._call("POST", path, json=body)
+
+    def delete(self, path: str, **query: Any) -> TestResponse:
+        return self._call("DELETE", path, query_string=query)
+
+    def pages(self, path: str, **query: Any) -> Iterator[list[dict[str, Any]]]:
+        """Every page of a list, by following `next`."""
+        page = self.get(path, **query).get_json()
+        yield page["items"]
+        while page["next"] is not None:
+            page = self.get(path, **query, cursor=page["next"]).get_json()
+            yield page["items"]
+
+    def _call(self, method: str, path: str, **options: Any) -> TestResponse:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return self.desk.app.test_client().open(API + path, method=method, headers=headers, **options)
+
+
+def make_desk(database: Database, clock: FakeClock) -> Desk:
+    app = Flask("tests")
+    install_problem_handlers(app)
+    make_api(app, database=database, clock=clock, masking=MASKING, notes=NOTES, wanted={"erp": _wants("erp")})
+    return Desk(app, database, clock)
+
+
+@contextmanager
+def served(desk: Desk) -> Iterator[str]:
+    """The address of the API, served over real HTTP."""
+    server = make_server("127.0.0.1", 0, desk.app, threaded=True)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}{API}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _wants(name: str) -> Wants:
+    def owes(event: RecordedEvent) -> Owed | None:
+        return Owed(destination=name, subject=event.subject)
+
+    return owes
