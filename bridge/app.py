@@ -41,6 +41,7 @@ def create_app(settings: Settings) -> Flask:
         masking=wiring.masking,
         notes=wiring.notes,
         wanted=wiring.wanted,
+        public_key=wiring.signer.public_key,
         trusted_proxies=settings.server.trusted_proxies,
     )
     app.extensions["bridge"] = Running(wiring, receiver)

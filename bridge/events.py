@@ -17,6 +17,7 @@ INTERACTION_PURGED = "interaction.purged"
 PURGE_COMPLETED = "purge.completed"
 PURGE_FAILED = "purge.failed"
 PURGE_CANCELLED = "purge.cancelled"
+AUDIT_SEALED = "audit.sealed"
 
 #: The commands, imperative where events are past tense (spec: "The words").
 INTERACTION_UPDATE = "interaction.update"

@@ -196,6 +196,41 @@ class AuditEntryRow(Base):
     details: Mapped[Any] = mapped_column(Json)
 
 
+class AuditSealRow(Base):
+    """An audit entry's place in the chain: SHA-256 over the hash before it and the entry's canonical JSON."""
+
+    __tablename__ = "audit_seal"
+    __table_args__ = (
+        CheckConstraint("position >= 1", name="seal_position"),
+        Index("audit_seal_by_entry", "entry_id", unique=True),
+    )
+
+    #: Without gaps from 1 on: two workers that seal at once want the same one, and one of them loses.
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    #: No foreign key: an entry that was removed must be missed, not guarded by its seal.
+    entry_id: Mapped[str] = mapped_column(Id)
+    hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+
+
+class AuditHeadRow(Base):
+    """The signed end of a batch of seals: what cannot be made again without the key."""
+
+    __tablename__ = "audit_head"
+    __table_args__ = (CheckConstraint("first >= 1 AND first <= position", name="head_range"),)
+
+    #: Place of the batch's last seal.
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    #: Place of its first.
+    first: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[datetime]
+    #: Of the last seal.
+    hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    #: Base64, the key that it was signed with: keys change with BRIDGE_SECRET_KEY.
+    public_key: Mapped[str] = mapped_column(String(64))
+    #: Base64, Ed25519 over `seal.head_statement`.
+    signature: Mapped[str] = mapped_column(String(128))
+
+
 class RejectionRow(Base):
     """A refused request with its cause; the body only where the sender was verified."""
 
@@ -220,9 +255,7 @@ class ApiTokenRow(Base):
 
     __tablename__ = "api_token"
     __table_args__ = (
-        CheckConstraint(
-            "role IN ('viewer', 'sender', 'operator', 'auditor', 'approver', 'admin')", name="token_role"
-        ),
+        CheckConstraint("role IN ('viewer', 'sender', 'operator', 'auditor', 'approver', 'admin')", name="token_role"),
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)

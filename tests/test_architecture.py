@@ -21,10 +21,10 @@ FLOORS = (
     ("intake", "outbox"),
     ("commands", "destinations", "telemetry"),
     ("admin",),
-    ("wiring", "app", "worker", "web", "supervisor"),
-    ("cli", "wsgi", "serving"),
+    ("wiring", "chores", "app", "worker", "web", "supervisor"),
+    ("wsgi", "serving", "demo", "cli"),
 )
-STAIRCASES = {0, 1, 2, 3, 7}
+STAIRCASES = {0, 1, 2, 3, 7, 8}
 #: Imports nothing of the rest; only the top floor may start it.
 APART = "sandbox"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -9,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bridge.errors import NotFound
-from bridge.tables import AuditEntryRow
+from bridge.tables import AuditEntryRow, AuditSealRow
 
 _NEWEST_FIRST: Final = select(AuditEntryRow).order_by(AuditEntryRow.id.desc())
 
@@ -46,6 +47,14 @@ def list_entries(
     if before_id is not None:
         conditions.append(AuditEntryRow.id < before_id)
     return list(session.scalars(_NEWEST_FIRST.where(*conditions).limit(limit)))
+
+
+def hashes_of(session: Session, entry_ids: Sequence[str]) -> dict[str, str]:
+    """Entry id → hash (hex) of those of `entry_ids` that are sealed."""
+    sealed = session.execute(
+        select(AuditSealRow.entry_id, AuditSealRow.hash).where(AuditSealRow.entry_id.in_(entry_ids))
+    )
+    return {row.entry_id: row.hash.hex() for row in sealed}
 
 
 def get_entry(session: Session, entry_id: str) -> AuditEntryRow:

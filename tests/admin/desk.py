@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 from bridge.admin.access import Role
 from bridge.admin.api import make_api
 from bridge.admin.tokens import create_token
+from bridge.audit.signing import AuditSigner
 from bridge.database import Database
 from bridge.events import Owed, RecordedEvent
 from bridge.outbox.selection import Wants
@@ -23,6 +24,7 @@ from bridge.problems import install_problem_handlers
 from tests.fakes import FakeClock
 from tests.outbox.yard import NOTES
 
+SIGNER = AuditSigner(b"a key for tests")
 MASKING = Masking([], b"a key for tests")
 API = "/api/v1"
 
@@ -90,7 +92,15 @@ class Seat:
 def make_desk(database: Database, clock: FakeClock) -> Desk:
     app = Flask("tests")
     install_problem_handlers(app)
-    make_api(app, database=database, clock=clock, masking=MASKING, notes=NOTES, wanted={"erp": _wants("erp")})
+    make_api(
+        app,
+        database=database,
+        clock=clock,
+        masking=MASKING,
+        notes=NOTES,
+        wanted={"erp": _wants("erp")},
+        public_key=SIGNER.public_key,
+    )
     return Desk(app, database, clock)
 
 

@@ -28,6 +28,8 @@ OPERATIONS = {
     ("GET", "/rejections"): Right.LOOK,
     ("GET", "/audit"): Right.LOOK,
     ("GET", f"/audit/{ID}"): Right.LOOK,
+    ("POST", "/audit/verify"): Right.EXPORT,
+    ("GET", "/audit/export"): Right.EXPORT,
     ("GET", "/tokens"): Right.MANAGE_TOKENS,
     ("POST", "/tokens"): Right.MANAGE_TOKENS,
     ("DELETE", f"/tokens/{ID}"): Right.MANAGE_TOKENS,

@@ -26,12 +26,13 @@ def make_api(
     masking: Masking,
     notes: AuditNotes,
     wanted: Mapping[str, Wants],
+    public_key: str,
     trusted_proxies: Sequence[Network] = (),
 ) -> None:
     """Install the API into `app`, which answers refusals itself (`problems.install_problem_handlers`).
 
-    `wanted` says for each destination what it would be owed; `trusted_proxies` are believed about whose address a
-    request comes from.
+    `public_key` (base64) is what the audit is signed with; `wanted` says for each destination what it would be owed;
+    `trusted_proxies` are believed about whose address a request comes from.
     """
     rooms = Rooms(
         database=database,
@@ -39,6 +40,7 @@ def make_api(
         masking=masking,
         notes=notes,
         wanted=wanted,
+        public_key=public_key,
         trusted_proxies=trusted_proxies,
         wrong_tokens=WrongTokens(clock),
     )

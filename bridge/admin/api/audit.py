@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from bridge.admin.access import Right
 from bridge.admin.api.entrance import Call
 from bridge.admin.api.openapi import ApiBlueprint
-from bridge.admin.api.operation import operation
-from bridge.admin.api.queries import AuditFilter, AuditQuerySchema, Listing
-from bridge.admin.api.shapes import AuditEntrySchema, AuditPageSchema
+from bridge.admin.api.operation import Answer, Lines, operation
+from bridge.admin.api.queries import AuditFilter, AuditQuerySchema, ExternalHeadSchema, Listing
+from bridge.admin.api.shapes import AuditEntrySchema, AuditExportSchema, AuditPageSchema, VerificationSchema
 from bridge.admin.search.pages import Page, cut
-from bridge.audit.search import get_entry, list_entries
+from bridge.audit.export import exported
+from bridge.audit.search import get_entry, hashes_of, list_entries
+from bridge.audit.verify import ExternalHead, Verification, verify
 from bridge.tables import AuditEntryRow
 
 blueprint = ApiBlueprint("audit", __name__, description="Who did what to which subject, when, and why.")
@@ -26,7 +29,9 @@ def list_audit(call: Call, asked: Listing[AuditFilter]) -> Page[dict[str, Any]]:
     page = asked.page
     with call.rooms.database.read() as session:
         rows = list_entries(session, **vars(asked.filter), before_id=page.before_id, limit=page.limit + 1)
-    return cut(AuditQuerySchema.listed, page, [_shown(row) for row in rows], lambda entry: str(entry["id"]))
+        hashes = hashes_of(session, [row.id for row in rows])
+    shown = [_shown(row, hashes.get(row.id)) for row in rows]
+    return cut(AuditQuerySchema.listed, page, shown, lambda entry: str(entry["id"]))
 
 
 @operation(
@@ -35,10 +40,40 @@ def list_audit(call: Call, asked: Listing[AuditFilter]) -> Page[dict[str, Any]]:
 def get_audit_entry(call: Call, entry_id: str) -> dict[str, Any]:
     """One audit entry"""
     with call.rooms.database.read() as session:
-        return _shown(get_entry(session, entry_id))
+        return _shown(get_entry(session, entry_id), hashes_of(session, [entry_id]).get(entry_id))
 
 
-def _shown(row: AuditEntryRow) -> dict[str, Any]:
+@operation(
+    blueprint, "POST", "/audit/verify", right=Right.EXPORT, body=ExternalHeadSchema, answers={200: VerificationSchema}
+)
+def verify_audit(call: Call, asked: ExternalHead | None) -> Verification:
+    """Whether the audit is as it was written: the first entry that was edited, removed, inserted or moved
+
+    Give a head that you kept, or nothing, to check the chain against.
+    """
+    with call.rooms.database.read() as session:
+        found = verify(session, trusted={call.rooms.public_key}, external=asked)
+    with call.rooms.database.write() as session:
+        call.note(session, "audit.verified", "audit:chain", sealed=found.sealed, problem=found.problem)
+    return found
+
+
+@operation(blueprint, "GET", "/audit/export", right=Right.EXPORT, answers={200: AuditExportSchema})
+def export_audit(call: Call) -> Answer:
+    """Every sealed entry with its place in the chain and the signed heads, as lines of JSON
+
+    Whoever has the public key can verify it without us: the first line says which, the README how.
+    """
+    rooms = call.rooms
+
+    def lines() -> Iterator[bytes]:
+        with rooms.database.read() as session:
+            yield from exported(session, rooms.public_key)
+
+    return Answer(200, Lines(lines()))
+
+
+def _shown(row: AuditEntryRow, hash_: str | None) -> dict[str, Any]:
     return {
         "id": row.id,
         "at": row.at,
@@ -47,7 +82,6 @@ def _shown(row: AuditEntryRow) -> dict[str, Any]:
         "subject": row.subject,
         "reason": row.reason,
         "details": row.details,
-        # Nothing seals yet: an entry that says so is worth more than one that says nothing.
-        "sealed": False,
-        "hash": None,
+        "sealed": hash_ is not None,
+        "hash": hash_,
     }

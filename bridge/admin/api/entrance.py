@@ -36,6 +36,8 @@ class Rooms:
     notes: AuditNotes
     #: Each destination's answer to "would you be owed this event today?".
     wanted: Mapping[str, Wants]
+    #: Base64: what the audit's heads are signed with.
+    public_key: str
     trusted_proxies: Sequence[Network]
     wrong_tokens: WrongTokens
 

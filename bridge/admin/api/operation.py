@@ -6,7 +6,7 @@ sees a request nor catches an error.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from http import HTTPStatus
@@ -31,6 +31,13 @@ class Answer:
 
     status: int
     value: object
+
+
+@dataclass(frozen=True)
+class Lines:
+    """A value that is not one JSON document but a stream of them, a line each."""
+
+    lines: Iterator[bytes]
 
 
 def operation(
@@ -88,6 +95,8 @@ def _writes_out(view: Callable[..., object], answers: Mapping[int, type[Schema] 
     def answer(*asked: object, **path: str) -> Response:
         given = view(g.call, *asked, **path)
         status, value = (given.status, given.value) if isinstance(given, Answer) else (first, given)
+        if isinstance(value, Lines):
+            return Response(value.lines, status=status, content_type="application/x-ndjson")
         schema = schemas[status]
         body = b"" if schema is None else orjson.dumps(schema.dump(value))
         # Whoever stands between may not keep it: it is for this caller, and it changes.

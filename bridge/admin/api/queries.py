@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
-from marshmallow import Schema, ValidationError, fields, post_load
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from bridge.admin.access import Role
 from bridge.admin.api.fields import Choice, Flag, Line, Moment, Rate, Reason, Whole
@@ -15,6 +15,7 @@ from bridge.admin.search.delivery_ids import STATES, DeliveryFilter
 from bridge.admin.search.events import EventFilter
 from bridge.admin.search.pages import DEFAULT_LIMIT, MAX_LIMIT, PageRequest, read_cursor
 from bridge.admin.search.rejections import RejectionFilter
+from bridge.audit.verify import ExternalHead
 from bridge.outbox.replay import MAX_RATE, Mode
 from bridge.outbox.selection import SELECTABLE, ReplayFilter
 from bridge.violations import Violation
@@ -132,6 +133,22 @@ class ReasonSchema(Schema):
     @post_load
     def _make(self, given: dict[str, Any], **_: Any) -> ReasonGiven:
         return ReasonGiven(**given)
+
+
+class ExternalHeadSchema(Schema):
+    """A head of the audit's chain that somebody kept; both members or none."""
+
+    position = fields.Integer(strict=True, validate=validate.Range(min=1))
+    hash = fields.String(validate=validate.Regexp(r"[0-9a-f]{64}\Z", error="Must be 64 hex digits."))
+
+    @validates_schema
+    def _check_both(self, given: dict[str, Any], **_: Any) -> None:
+        if given and len(given) < 2:
+            raise ValidationError({"position": ["Give position and hash together, or neither."]})
+
+    @post_load
+    def _make(self, given: dict[str, Any], **_: Any) -> ExternalHead | None:
+        return ExternalHead(**given) if given else None
 
 
 class OptionalReasonSchema(Schema):

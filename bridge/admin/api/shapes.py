@@ -146,6 +146,22 @@ class AuditEntrySchema(Shape):
     hash = fields.String(allow_none=True)
 
 
+class VerificationSchema(Shape):
+    sealed = fields.Integer(metadata={"description": "Positions that hold, from the first on."})
+    head = fields.String(metadata={"description": "Hex; keep it elsewhere, and verify against it later."})
+    problem = fields.String(allow_none=True)
+    entry_id = fields.String(allow_none=True)
+    position = fields.Integer(allow_none=True)
+
+
+class AuditExportSchema(Shape):
+    """One line of the export."""
+
+    position = fields.Integer()
+    hash = fields.String()
+    entry = fields.Raw(metadata={"type": "object"})
+
+
 class RejectionSchema(Shape):
     id = fields.String()
     at = Moment()
