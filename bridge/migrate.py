@@ -18,8 +18,8 @@ from bridge.errors import ConfigurationError
 _LOCK = int.from_bytes(b"bridgedb")  # any constant of 63 bits
 
 
-def upgrade(database: Database) -> None:
-    """Apply every migration that is missing, in one transaction: all of them or, after a crash, none.
+def upgrade(database: Database, *, to: str = "head") -> None:
+    """Apply every migration that is missing up to `to`, in one transaction: all of them or, after a crash, none.
 
     Processes that upgrade at the same time go one after the other. A database that a newer version of the bridge
     has migrated is left as it is. Raises ConfigurationError where the database's revision is not one of ours.
@@ -30,7 +30,7 @@ def upgrade(database: Database) -> None:
             _wait_for_turn(connection)
         revision = _revision(connection)
         if revision is None or not _is_newer(revision):
-            _run(connection, revision)
+            _run(connection, revision, to)
 
 
 def current(database: Database) -> str | None:
@@ -62,7 +62,7 @@ def check(database: Database) -> list[str]:
         return list(differences(connection))
 
 
-def _run(connection: Connection, revision: str | None) -> None:
+def _run(connection: Connection, revision: str | None, to: str) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
@@ -70,7 +70,7 @@ def _run(connection: Connection, revision: str | None) -> None:
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(_folder()).replace("%", "%%"))
     try:
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
     except CommandError as exc:
         raise ConfigurationError(
             [

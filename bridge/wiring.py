@@ -15,6 +15,7 @@ from bridge.commands.asking import Commands
 from bridge.commands.purges import Purges, overlapping
 from bridge.database import Database, DatabaseClock, check_durability, open_database
 from bridge.destinations.registry import Forwarder, build_destinations, connect
+from bridge.destinations.wiring import guarded_adapter
 from bridge.errors import ConfigurationError
 from bridge.genesys import GenesysClient, RecordRules, Rules
 from bridge.intake.facts import FactRecorder
@@ -76,7 +77,7 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Wiring:
     masking = Masking(settings.personal, key)
     notes = AuditNotes(masking)
     rules = _rules(settings, database)
-    genesys = GenesysClient(settings.genesys, rules=rules, clock=clock) if settings.genesys.client_id else None
+    genesys = _client(settings, rules, clock)
     signer = AuditSigner(settings.secret_key.reveal().encode())
     destinations = build_destinations(settings, masking=masking, clock=clock, signer=signer, genesys=genesys)
     commands = Commands(
@@ -108,6 +109,13 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Wiring:
     )
     _connect(wiring)
     return wiring
+
+
+def _client(settings: Settings, rules: Rules, clock: Clock) -> GenesysClient | None:
+    if settings.genesys.client_id is None:
+        return None
+    crm = guarded_adapter(allow_inside=settings.genesys.crm.allow_local, clock=clock, limit=settings.worker_concurrency)
+    return GenesysClient(settings.genesys, rules=rules, clock=clock, crm_adapter=crm)
 
 
 def _rules(settings: Settings, database: Database) -> Rules:

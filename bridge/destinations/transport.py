@@ -50,12 +50,16 @@ class LeanAdapter(BaseAdapter):
         cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
         proxies: Mapping[str, str] | None = None,
     ) -> Response:
-        """Send `request` and read its answer within `timeout` seconds in all.
+        """Send `request` and read its answer within `timeout` seconds in all (of a pair: within their sum).
 
         Raises Trouble (each of its classes is one of requests' own); InvalidURL, InvalidSchema, InvalidHeader.
         """
-        if not isinstance(timeout, int | float):
-            raise TypeError("timeout is the seconds for everything together: one number")
+        if isinstance(timeout, tuple):
+            timeout = sum(part or 0.0 for part in timeout)
+        if not timeout:
+            raise TypeError(
+                "timeout is the seconds for everything together: without one a receiver could hold us for ever"
+            )
         return self.send_within(request, Deadline(timeout, self._clock))
 
     def send_within(self, request: PreparedRequest, deadline: Deadline) -> Response:

@@ -15,7 +15,7 @@ from requests import PreparedRequest, RequestException
 from bridge.audit.signing import AuditSigner
 from bridge.clock import Clock
 from bridge.destinations.connections import Dialer, Proxy, proxy_of
-from bridge.destinations.egress import EgressGuard, Resolver
+from bridge.destinations.egress import EgressGuard, Resolver, resolve
 from bridge.destinations.signing import signing_key
 from bridge.destinations.tls import tls_for
 from bridge.destinations.transform import Transform
@@ -79,6 +79,15 @@ def transport_for(settings: DestinationSettings, around: Surroundings) -> LeanAd
         tls = tls_for(settings.ca_bundle, settings.client_cert)
     dialer = Dialer(guard, tls=tls, now=around.clock.monotonic, proxy=_proxy(settings), proxy_guard=proxy_guard)
     return LeanAdapter(dialer, limit=settings.max_in_flight, clock=around.clock)
+
+
+def guarded_adapter(*, allow_inside: bool, clock: Clock, limit: int, resolver: Resolver = resolve) -> LeanAdapter:
+    """The way out for somebody who is no destination (the CRM that is asked before an update), under the same guard.
+
+    `allow_inside` admits loopback and private addresses.
+    """
+    guard = EgressGuard(allow_local=allow_inside, allow_private=allow_inside, resolver=resolver)
+    return LeanAdapter(Dialer(guard, tls=tls_for(None, None), now=clock.monotonic), limit=limit, clock=clock)
 
 
 def url_of(settings: DestinationSettings) -> str:

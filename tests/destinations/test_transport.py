@@ -104,7 +104,7 @@ def test_a_session_can_be_mounted_on_it(way: Way, receiver: Receiver) -> None:
     assert receiver.requests[0].json() == {"a": 1}
 
 
-@pytest.mark.parametrize("timeout", [None, (3, 5)])
+@pytest.mark.parametrize("timeout", [None, (0, 0)])
 def test_a_call_without_one_total_deadline_is_a_mistake(way: Way, timeout: tuple[float, float] | None) -> None:
     with pytest.raises(TypeError):
         way.adapter.send(prepared("http://127.0.0.1:1/"), timeout=timeout)
