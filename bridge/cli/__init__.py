@@ -1,0 +1,64 @@
+"""The command `bridge`: what a person at a terminal, or a script, can ask for. It may not hold a rule of its own."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from bridge import __version__
+from bridge.cli.edge import one_line_for_each_error
+
+#: Name → what it is for. Each is the `command` of the module of its name, imported only when it is asked for.
+COMMANDS = {
+    "up": "Start everything on this machine; in an empty folder, set it up first.",
+    "demo": "See it all work in half a minute, on this machine alone.",
+    "init": "Write a commented bridge.toml and generate its secrets.",
+    "check": "Say everything that is wrong with the configuration and the database.",
+    "db": "Upgrade the database, or look at its state.",
+    "web": "Receive webhooks and answer the API.",
+    "worker": "Deliver what is owed.",
+    "token": "Create, list and revoke API tokens.",
+    "events": "Look at events, or send one to try the bridge out.",
+    "deliveries": "Look at deliveries; replay or cancel one.",
+    "replay": "Send many deliveries again.",
+    "replays": "Look at replay orders.",
+    "audit": "Look at who did what.",
+}
+
+
+class _Doors(click.Group):
+    """A group whose commands are imported when they are needed, so that `bridge web` starts fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"bridge.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with one_line_for_each_error(debug=ctx.params["debug"]):
+            return super().invoke(ctx)
+
+
+@click.group(
+    cls=_Doors,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog='Completion: put  eval "$(_BRIDGE_COMPLETE=bash_source bridge)"  into ~/.bashrc (zsh: zsh_source; fish: '
+    "_BRIDGE_COMPLETE=fish_source bridge | source). Exit codes: 0 done, 1 refused or failed, 2 wrong usage.",
+)
+@click.version_option(__version__, prog_name="bridge")
+@click.option("--debug", is_flag=True, help="Show where an unexpected error came from.")
+def main(debug: bool) -> None:
+    """Brings what happens in Genesys Cloud to ERP, CRM and data lake: once, in order, signed, and accounted for.
+
+    New here? `bridge demo`, then `bridge up` in an empty folder.
+    """

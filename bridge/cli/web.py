@@ -1,0 +1,27 @@
+"""`bridge web`. It may not know a route."""
+
+from __future__ import annotations
+
+import click
+
+from bridge.cli.opened import opened_bridge
+from bridge.cli.options import address_options, with_address
+from bridge.settings import read_settings
+from bridge.supervisor import hold_lifeline
+from bridge.web.serve import run_web
+
+
+@click.command("web")
+@address_options
+@click.option("--lifeline", type=int, hidden=True, help="Stop when the other end of this pipe is closed.")
+def command(host: str | None, port: int | None, lifeline: int | None) -> None:
+    """Receive webhooks and answer the API, until SIGTERM or Ctrl-C.
+
+    Listens on HOST:PORT (0.0.0.0:8000), with WEB_THREADS threads in each of WEB_CONCURRENCY processes.
+    """
+    settings = with_address(read_settings(), host, port)
+    with opened_bridge(settings) as bridge:
+        bridge.require_current()  # refused here with one line, not by each child in gunicorn's words
+    if lifeline is not None:
+        hold_lifeline(lifeline)
+    run_web(settings)

@@ -1,0 +1,56 @@
+"""gunicorn's options for this bridge. It may not start anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gunicorn.http.wsgi
+from flask import Flask
+
+from bridge.settings.model import Settings
+from bridge.web.logs import SharedLogger
+from bridge.web.slow_clients import DeadlineWorker
+
+#: Where `bridge web` listens unless HOST says otherwise.
+EVERYWHERE = "0.0.0.0"  # noqa: S104 (spec, part 9)
+
+# The name in the `Server` header; there is no option for it.
+gunicorn.http.wsgi.SERVER = "bridge"  # type: ignore[attr-defined]
+
+
+def gunicorn_options(settings: Settings) -> dict[str, object]:
+    """The options by gunicorn's names.
+
+    Source: https://gunicorn.org/reference/settings/
+    """
+    return {
+        "bind": [_address(settings.host or EVERYWHERE, settings.port)],
+        "workers": settings.web_concurrency,
+        "threads": settings.web_threads,
+        "worker_class": DeadlineWorker,
+        "logger_class": SharedLogger,
+        "loglevel": settings.log_level.lower(),
+        "graceful_timeout": 25,  # of the 30 s in which everything has to have ended
+        "timeout": 60,  # without a sign of life from the accepting loop: it waits for no request
+        "keepalive": 15,
+        "worker_connections": 500,  # with the database's, well below the usual limit of 1024 open files
+        "limit_request_line": 4094,
+        "limit_request_fields": 100,
+        "limit_request_field_size": 8190,
+        "header_map": "drop",  # X_Hub_Signature must not pass for X-Hub-Signature
+        "forwarded_allow_ips": ",".join(str(network) for network in settings.server.trusted_proxies),
+        "forwarder_headers": "",
+        "worker_exit": _close_app,
+        "accesslog": None,
+        "control_socket_disable": True,
+    }
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _close_app(_arbiter: object, worker: Any) -> None:
+    app = getattr(worker, "wsgi", None)
+    if isinstance(app, Flask):
+        app.extensions["bridge"].close()
