@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.database import Database
@@ -34,7 +33,7 @@ def watch(database: Database, heard: Callable[[], None], stop: threading.Event) 
     while not stop.is_set():
         try:
             listen(database, heard, stop)
-        except (SQLAlchemyError, psycopg.Error):
+        except SQLAlchemyError:
             stop.wait(RECONNECT_SECONDS)
 
 
@@ -90,6 +89,8 @@ def _watch_sqlite(database: Database, heard: Callable[[], None], stop: threading
 
 
 def _watch_postgres(database: Database, heard: Callable[[], None], stop: threading.Event) -> None:
+    import psycopg  # here only: it costs a start on SQLite a tenth of a second
+
     with database.engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
         driver: Any = connection.connection.driver_connection
@@ -99,5 +100,7 @@ def _watch_postgres(database: Database, heard: Callable[[], None], stop: threadi
             while not stop.is_set():
                 for _ in driver.notifies(timeout=0.5, stop_after=1):
                     heard()
+        except psycopg.Error:
+            stop.wait(RECONNECT_SECONDS)
         finally:
             connection.invalidate()  # a listening connection must not go back to the pool
