@@ -2,7 +2,7 @@
 
 Importing this needs the package boto3 (the extra `s3`). boto3 knows where a bucket is and signs the request; the
 request itself leaves through our own transport, so that the egress guard, the deadline, `ca_bundle`, `client_cert`,
-`proxy` and "redirects are not followed" hold here as for every destination, and nothing is tried twice in one try.
+`proxy` and "redirects are not followed" hold here as for every destination. boto3 repeats nothing: the outbox does.
 
 The one thing that boto3 does by itself: without `access_key` it looks for credentials where the owner of this machine
 left them for it, in its environment and files, or at the metadata or token service that those name. Such requests hold
@@ -36,7 +36,7 @@ from bridge.destinations.trouble import Trouble
 from bridge.destinations.wiring import Surroundings, naming, transform_of, transport_for
 from bridge.errors import FieldError, Invalid
 from bridge.events import RecordedEvent
-from bridge.outbox.contract import Delivered, Exchange, Outcome, RetryLater
+from bridge.outbox.contract import Delivered, Exchange, Outcome, Rejected, RetryLater
 from bridge.settings.model import DestinationSettings
 
 #: No Content-Encoding beside it: what is read is what was written, whoever reads it.
@@ -44,7 +44,6 @@ CONTENT_TYPE = "application/gzip"
 
 #: What is signed covers the bytes, on every server; no checksum besides that only newer ones know.
 _CONFIG = Config(
-    user_agent=USER_AGENT,
     signature_version="s3v4",
     s3={"payload_signing_enabled": True},
     retries={"total_max_attempts": 1, "mode": "standard"},
@@ -54,9 +53,12 @@ _CONFIG = Config(
 )
 #: S3 answers 400 to what is wrong with credentials, region or clock; of the event it sees a key and bytes only.
 _ABOUT_US = 400
-#: Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html (with those of old buckets
-#: and of other servers), or an access point's ARN.
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]|arn:[A-Za-z0-9:/._-]{1,500}")
+#: A name, also as old buckets and other servers have them, or an access point's ARN. Not a directory bucket: those
+#: want a session first, a request of its own.
+#: Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+_BUCKET = re.compile(r"(?!.*--x-s3$)[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]|arn:aws[a-z-]*:s3:[A-Za-z0-9:/._-]+")
+#: Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+_OTHER_REGION = frozenset({"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"})
 _REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _CODE = re.compile(rb"<Code>([A-Za-z0-9._-]{1,64})</Code>")
 _MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
@@ -70,7 +72,9 @@ class LakeBucket:
         self._settings = settings
         self._masking, self._clock = around.masking, around.clock
         with naming(settings, "bucket"):
-            self._bucket = _checked(settings.bucket or "", _BUCKET, "must be the name of a bucket, or an ARN")
+            self._bucket = _checked(
+                settings.bucket or "", _BUCKET, "must be the name of a general purpose bucket, or an ARN"
+            )
         with naming(settings, "region"):
             self._region = settings.region and _checked(settings.region, _REGION, "must be a name like eu-central-1")
         self._endpoint_url = settings.endpoint_url and _as_signed(settings.endpoint_url)
@@ -99,7 +103,7 @@ class LakeBucket:
         raise AssertionError("boto3 ends with what was answered")
 
     def preview(self, event: RecordedEvent) -> RequestPreview:
-        """The object that `event` would become; its body is shown unpacked. Raises Invalid where the transform fails."""
+        """The object that `event` would become, its body unpacked. Raises Invalid where the transform fails."""
         try:
             line = object_line(event, self._transform)
         except TransformFailed as failed:
@@ -145,7 +149,7 @@ class LakeBucket:
         signed = PreparedRequest()
         signed.method, signed.url = request.method, request.url
         signed.body = request.body if isinstance(request.body, bytes) else request.body.read()
-        signed.headers = CaseInsensitiveDict(request.headers.items())
+        signed.headers = CaseInsensitiveDict({**request.headers, "User-Agent": USER_AGENT})
         raise _Answered(self._transport.send_within(signed, Deadline(self._settings.timeout, self._clock)))
 
     def _judged(self, sent: Exchange, response: Response) -> Outcome:
@@ -157,9 +161,14 @@ class LakeBucket:
             retry_on=self._retry_on,
             reject_on=self._settings.reject_on,
         )
-        if isinstance(outcome, Delivered) or code is None:
-            return outcome
-        return replace(outcome, reason=f"{outcome.reason} ({code})")
+        match outcome:
+            case Delivered(exchange=exchange) if "ETag" not in response.headers:
+                reason = "answered like no S3 server does (no ETag): correct endpoint_url"
+                return RetryLater(reason=reason, error_class="answer", exchange=exchange, slow=True)
+            case RetryLater(reason=reason) | Rejected(reason=reason) if code:
+                way_out = "; set region to the one of the bucket" if code in _OTHER_REGION else ""
+                return replace(outcome, reason=f"{reason} ({code}){way_out}")
+        return outcome
 
 
 class _Events(Protocol):

@@ -49,7 +49,7 @@ class LakeExports:
         self._masking = around.masking
         self._client = client
 
-    def trigger(self, event: RecordedEvent, *, key: str, progress: Mapping[str, object]) -> Outcome:
+    def trigger(self, event: RecordedEvent, *, key: str, progress: Mapping[str, object] | None) -> Outcome:
         """Ask for the export of what `event` is about, once; `key` is the same for every try. `progress` is kept."""
         wanted = exportable(event)
         if wanted is None:
@@ -90,10 +90,10 @@ class LakeExports:
             body=call.body,
         )
 
-    def _failed(self, error: GenesysError, progress: Mapping[str, object]) -> Outcome:
+    def _failed(self, error: GenesysError, progress: Mapping[str, object] | None) -> Outcome:
         reason = self._masking.text(str(error))
         exchange = exchange_of(error.answer, self._masking)
-        waiting = held_back(error, progress)
+        waiting = held_back(error, progress or {})
         return (
             waiting
             or tried_again(error, reason=reason, exchange=exchange, progress=progress)
@@ -101,7 +101,7 @@ class LakeExports:
         )
 
     def _refused(
-        self, error: GenesysError, reason: str, exchange: Exchange, progress: Mapping[str, object]
+        self, error: GenesysError, reason: str, exchange: Exchange, progress: Mapping[str, object] | None
     ) -> RetryLater | Rejected:
         """As spec 5 has it for every destination: what is not there or is locked, somebody may be mending."""
         kind = type(error).__name__

@@ -20,7 +20,7 @@ def submit(world: World, body: Mapping[str, object]) -> dict[str, object]:
     fields.text("name")
     fields.text("type", among=("streaming",))
     wanted = fields.inside("filter")
-    wanted.text("type", among=("interaction",))
+    wanted.text("type", among=("interaction", "conversation", "customObjectRecord"))
     if not _QUERY.fullmatch(wanted.text("query", most=1000)):
         wanted.refuse("query", "syntax", "must be id eq '…', with a quote inside doubled")
     target = fields.inside("export")

@@ -50,6 +50,7 @@ _RESERVED_HEADERS: Final = frozenset(
     }
 )
 _DATALAKE_ONLY: Final = ("bucket", "path", "sink", "endpoint_url", "access_key", "secret_key", "region")
+_S3_ONLY: Final = ("endpoint_url", "access_key", "secret_key", "region")
 
 
 class Headers(Value[Mapping[str, str]]):
@@ -193,15 +194,25 @@ def _kind_rules(kind: str, given: Mapping[str, Any], valid: Mapping[str, Any]) -
         if not kinds.has_request_for(kind, event_type):
             yield ("events", position), f"is not an event that kind {kind} has a request for; use kind http for it"
     if kind == "datalake":
-        if "bucket" not in given:
-            yield ("bucket",), "is missing; kind datalake writes into it"
-        if ("access_key" in given) != ("secret_key" in given):
-            missing = "secret_key" if "access_key" in given else "access_key"
-            yield (missing,), "is missing; access_key and secret_key go together"
+        yield from _lake_rules(given, valid)
     elif kind in kinds.KINDS:
         for key in _DATALAKE_ONLY:
             if key in given:
                 yield (key,), "is for kind datalake only; take it out"
+
+
+def _lake_rules(given: Mapping[str, Any], valid: Mapping[str, Any]) -> Iterator[Problem]:
+    if "bucket" not in given:
+        yield ("bucket",), "is missing; kind datalake writes into it"
+    if "url" in given:
+        yield ("url",), 'is not for kind datalake: with sink = "s3" a server of your own is endpoint_url'
+    if ("access_key" in given) != ("secret_key" in given):
+        missing = "secret_key" if "access_key" in given else "access_key"
+        yield (missing,), "is missing; access_key and secret_key go together"
+    if settled(given, valid, "sink", DestinationSettings.sink) == "export":
+        for key in _S3_ONLY:
+            if key in given:
+                yield (key,), 'is for sink = "s3" only: set that, or take it out'
 
 
 def _credential_rules(given: Mapping[str, Any], valid: Mapping[str, Any]) -> Iterator[Problem]:

@@ -31,8 +31,8 @@ _EVENTS: Final = {
         r"interaction\.(update|merge)|conversation\.attributes\.update|record\.update|interactions\.purge"
     ),
 }
-#: Words with dots between them; `genesys.<template>` may hold braces.
-EVENT_TYPE: Final = r"[A-Za-z0-9_{}-]+(\.[A-Za-z0-9_{}-]+)+"
+#: Words with dots between them (`genesys.<template>` may hold braces), the beginning of them with `.*`, or `*`.
+EVENT_TYPE: Final = r"\*|([A-Za-z0-9_{}-]+\.)+([A-Za-z0-9_{}-]+|\*)"
 
 _TIMEOUTS: Final = {"erp": 5.0}
 #: Kinds that may speak to somebody whose address stands elsewhere.
@@ -40,9 +40,9 @@ _NEED_NO_URL: Final = frozenset({"genesys", "datalake"})
 
 
 def has_request_for(kind: str, event_type: str) -> bool:
-    """Whether destinations of `kind` know what to send for events of this type."""
+    """Whether destinations of `kind` know what to send for events of this type; of a pattern the kind itself says it."""
     known = _EVENTS.get(kind)
-    return known is None or known.fullmatch(event_type) is not None
+    return known is None or event_type.endswith("*") or known.fullmatch(event_type) is not None
 
 
 def default_timeout(kind: str | None) -> float:

@@ -30,7 +30,7 @@ GOOD: dict[str, Any] = {
             "retry_on": [422],
             "proxy": "http://proxy.example.com",
         },
-        "lake": {"kind": "datalake", "bucket": "b", "access_key": "env:S", "secret_key": "env:S"},
+        "lake": {"kind": "datalake", "bucket": "b", "sink": "s3", "access_key": "env:S", "secret_key": "env:S"},
     },
     "genesys": {
         "client_id": "i",

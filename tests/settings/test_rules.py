@@ -116,9 +116,11 @@ def source(verify: str, more: str = "") -> str:
         (ERP + 'proxy = "env:S"', "destinations.erp.proxy", "http:// or https://"),
         (ERP + 'bucket = "b"', "destinations.erp.bucket", "kind datalake only"),
         ('[destinations.lake]\nkind = "datalake"', "destinations.lake.bucket", "kind datalake writes into it"),
-        (LAKE + 'access_key = "env:S"', "destinations.lake.secret_key", "go together"),
+        (LAKE + 'url = "https://s3.example.com"', "destinations.lake.url", "endpoint_url"),
+        (LAKE + 'region = "eu-west-1"', "destinations.lake.region", "sink = \"s3\" only"),
+        (LAKE + 'sink = "s3"\naccess_key = "env:S"', "destinations.lake.secret_key", "go together"),
         (
-            LAKE + 'access_key = "env:S"\nsecret_key = "env:S"\nendpoint_url = "http://s3.example.com"',
+            LAKE + 'sink = "s3"\naccess_key = "env:S"\nsecret_key = "env:S"\nendpoint_url = "http://s3.example.com"',
             "destinations.lake.endpoint_url",
             "plain http://",
         ),

@@ -1,4 +1,4 @@
-"""Kind `datalake`: whatever happened to an interaction, a conversation or a record. It may not know S3 or Genesys's API.
+"""Kind `datalake`: whatever happened to interactions, conversations and records. It may not know S3 or Genesys's API.
 
 With `sink = "export"` every such event asks Genesys to export its subject into the bucket. With `sink = "s3"` the
 event itself is written into the bucket, and then the export is asked for too, where an organisation is configured:
@@ -8,7 +8,7 @@ that an export that fails is tried again alone; either of them done twice is har
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
@@ -25,6 +25,7 @@ from bridge.outbox.contract import ClaimedDelivery, Delivered, DeliveryPolicy, O
 from bridge.settings.model import DestinationSettings
 
 DEFAULT_EVENTS = ("interaction.*", "conversation.*", "custom_object.record.*")
+_BEGINNINGS = tuple(pattern.removesuffix("*") for pattern in DEFAULT_EVENTS)
 #: A lease lasts that much longer than a try with an export in it.
 MARGIN_SECONDS = 10.0
 #: The key of the delivery's progress that tells that the event is in the bucket.
@@ -47,6 +48,7 @@ class Datalake:
         self._name = settings.name
         with naming(settings, "events"):
             patterns = DEFAULT_EVENTS if settings.events is None else settings.events
+            _check(patterns)
             self._subscription = Subscription(settings, patterns=patterns, sendable=None)
         self._bucket = _bucket(settings, around) if settings.sink == "s3" else None
         self._exports = None if around.genesys is None else LakeExports(settings, around, around.genesys)
@@ -73,8 +75,9 @@ class Datalake:
         return self._subscription.owed(event) if exportable(event) else None
 
     def send(self, delivery: ClaimedDelivery) -> Outcome:
-        progress = delivery.progress or {}
-        if self._bucket is not None and not (self._exports and progress.get(_WRITTEN)):
+        progress = delivery.progress
+        is_written = bool(progress and progress.get(_WRITTEN))
+        if self._bucket is not None and not (is_written and self._exports):
             written = self._bucket.write(delivery.event)
             if self._exports is None or not isinstance(written, Delivered):
                 return written
@@ -96,6 +99,14 @@ class Datalake:
     def close(self) -> None:
         if self._bucket is not None:
             self._bucket.close()
+
+
+def _check(patterns: Sequence[str]) -> None:
+    """Raises ValueError for a pattern that only events of other subjects can match."""
+    for pattern in patterns:
+        beginning = pattern.removesuffix("*")
+        if not any(beginning.startswith(known) or known.startswith(beginning) for known in _BEGINNINGS):
+            raise ValueError(f"{pattern} is not about an interaction, a conversation or a record; use kind http for it")
 
 
 def _bucket(settings: DestinationSettings, around: Surroundings) -> Bucket:

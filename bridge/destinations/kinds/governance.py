@@ -1,8 +1,9 @@
 """Kind `governance`: the signed ends of purges, and the seals of the audit. It may not sign or change anything.
 
-The body is the event's payload as it was signed: whoever takes `auditSignature` out of it can verify the rest with
-`bridge.audit.signing.is_signed_by`, or with any Ed25519 over JSON with sorted keys and no blanks. (A `transform` of
-the configuration makes a body of its own, which that signature does not cover.)
+The body is the event's payload, as it was signed. Of a purge: whoever takes `auditSignature` out can verify the rest
+with `bridge.audit.signing.is_signed_by`, or with any Ed25519 over JSON with sorted keys and no blanks. Of a seal:
+`signature` is the one over `bridge.audit.seal.head_statement`. (A `transform` of the configuration makes a body of its
+own, which neither covers.)
 """
 
 from __future__ import annotations
