@@ -40,7 +40,7 @@ _NEED_NO_URL: Final = frozenset({"genesys", "datalake"})
 
 
 def has_request_for(kind: str, event_type: str) -> bool:
-    """Whether destinations of `kind` know what to send for events of this type; of a pattern the kind itself says it."""
+    """Whether destinations of `kind` have a request for this type; of a pattern the kind itself says it."""
     known = _EVENTS.get(kind)
     return known is None or event_type.endswith("*") or known.fullmatch(event_type) is not None
 
