@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 
 class Clock(Protocol):

@@ -2,7 +2,7 @@
 
     BridgeError
     ├── ConfigurationError        the start is refused; says key, rule and way out
-    ├── LeaseLost                 a later claim owns the lane; the result is history, not state
+    ├── LeaseLost                 a later claim owns the lane (or the chore); the result is history, not state
     └── Refusal                   answered to the caller as application/problem+json (RFC 9457)
         ├── Malformed             400  the bytes are not what they say they are
         ├── Unauthenticated       401  who is asking is not proven
@@ -50,7 +50,7 @@ class ConfigurationError(BridgeError):
 
 
 class LeaseLost(BridgeError):
-    """A settle found that the lane was claimed again since."""
+    """A write found that its lane, or its chore, was claimed again since."""
 
 
 class Refusal(BridgeError):

@@ -1,0 +1,1 @@
+"""From the bytes of a request to a recorded event: sources, verification, formats, recording."""

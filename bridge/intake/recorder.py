@@ -1,0 +1,147 @@
+"""From arrivals to recorded events and what is owed for them, in a transaction that it is given. It may not commit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from bridge import signals
+from bridge.audit.notes import AuditEntry, AuditNotes
+from bridge.clock import new_id
+from bridge.events import Owed, RecordedEvent
+from bridge.intake.arrivals import Arrival, Receipt
+from bridge.intake.ledger import Recorded
+from bridge.intake.repeats import insert_new, same_content
+
+__all__ = ["Arrival", "Receipt", "record"]
+
+#: Subjects that masking would leave alone, told at a tenth of its price: a UUID, or letters with few digits in a row.
+_PLAIN_SUBJECT = re.compile(
+    r"[a-z]+:(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?!.*[0-9](?:[-/_]?[0-9]){6})[A-Za-z0-9/_-]+)"
+)
+
+
+def record(
+    session: Session,
+    arrivals: Sequence[Arrival],
+    *,
+    notes: AuditNotes,
+    now: datetime,
+    dedupe_window: timedelta,
+) -> list[Receipt]:
+    """Record what is new of `arrivals`, owe it to whoever wants it, and note it for the audit; one receipt each.
+
+    Uniqueness is the database's: an insert that a unique key bars is a repeat. `now` is aware.
+    Raises TemporarilyUnavailable where the keys are moving faster than we can follow (nothing is to be committed).
+    """
+    rows = [_row(arrival, now=now, dedupe_window=dedupe_window) for arrival in arrivals]
+    repeats = insert_new(session, rows, arrivals, now=now)
+    new = [
+        (_as_recorded(row["id"], arrival), arrival)
+        for row, arrival in zip(rows, arrivals, strict=True)
+        if row["id"] not in repeats
+    ]
+    owed = _fan_out(session, [event for event, arrival in new if arrival.state == "recorded"], now)
+    if new:
+        notes.write(session, [_audit_entry(event, arrival, owed) for event, arrival in new], now)
+    return [
+        _receipt(row["id"], arrival, repeats.get(row["id"]), owed) for row, arrival in zip(rows, arrivals, strict=True)
+    ]
+
+
+def _row(arrival: Arrival, *, now: datetime, dedupe_window: timedelta) -> dict[str, Any]:
+    event = arrival.event
+    windowed = event.content_key is not None and not event.content_is_unique
+    return {
+        "id": new_id(),
+        "source": arrival.source,
+        "type": event.type,
+        "subject": event.subject,
+        "version": event.version,
+        "occurred_at": event.occurred_at,
+        "received_at": arrival.received_at,
+        "state": arrival.state,
+        "payload": event.payload,
+        "body": arrival.body,
+        "errors": [vars(error) for error in arrival.errors] or None,
+        "delivery_key": event.delivery_key,
+        "content_key": event.content_key,
+        "content_key_until": now + dedupe_window if windowed else None,
+        "duplicates": 0,
+        "correlation_id": arrival.correlation_id,
+        "traceparent": arrival.traceparent,
+        "caused_by": arrival.caused_by,
+    }
+
+
+def _as_recorded(event_id: str, arrival: Arrival) -> RecordedEvent:
+    event = arrival.event
+    return RecordedEvent(
+        id=event_id,
+        source=arrival.source,
+        type=event.type,
+        subject=event.subject,
+        payload=event.payload,
+        version=event.version,
+        occurred_at=event.occurred_at,
+        received_at=arrival.received_at,
+        correlation_id=arrival.correlation_id,
+        traceparent=arrival.traceparent,
+        caused_by=arrival.caused_by,
+    )
+
+
+def _fan_out(session: Session, events: Sequence[RecordedEvent], now: datetime) -> dict[str, tuple[str, ...]]:
+    """Ask the forwarders, hand all that they want to the outbox; the destinations by event id."""
+    owed: list[tuple[RecordedEvent, Owed]] = []
+    destinations: dict[str, tuple[str, ...]] = {}
+    for event in events:
+        answers = signals.event_recorded.send(event.source, event=event, session=session)
+        wanted = [answer for _, answer in answers if answer is not None]
+        owed.extend((event, one) for one in wanted)
+        destinations[event.id] = tuple(sorted(one.destination for one in wanted))
+    if owed:
+        signals.deliveries_owed.send(record, owed=owed, session=session, now=now)
+    return destinations
+
+
+def _audit_entry(event: RecordedEvent, arrival: Arrival, owed: dict[str, tuple[str, ...]]) -> AuditEntry:
+    return AuditEntry(
+        actor=arrival.actor,
+        action="event.recorded",
+        subject=event.subject,
+        details={
+            "event": event.id,
+            "source": event.source,
+            "type": event.type,
+            "destinations": list(owed.get(event.id, ())),
+        },
+        plain=_PLAIN_SUBJECT.fullmatch(event.subject) is not None,
+    )
+
+
+def _receipt(event_id: str, arrival: Arrival, repeated: Recorded | None, owed: dict[str, tuple[str, ...]]) -> Receipt:
+    event = arrival.event
+    if repeated is None:
+        return Receipt(
+            event_id=event_id,
+            type=event.type,
+            subject=event.subject,
+            duplicate=False,
+            deliveries=owed.get(event_id, ()),
+        )
+    return Receipt(
+        event_id=repeated.id,
+        type=repeated.type,
+        subject=repeated.subject,
+        duplicate=True,
+        conflicting=(
+            event.delivery_key is not None
+            and event.delivery_key == repeated.delivery_key
+            and not same_content(event, repeated)
+        ),
+    )
