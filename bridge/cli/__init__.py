@@ -25,6 +25,12 @@ COMMANDS = {
     "replay": "Send many deliveries again.",
     "replays": "Look at replay orders.",
     "audit": "Look at who did what.",
+    "interactions": "Update or merge interactions in Genesys.",
+    "conversations": "Update conversations in Genesys.",
+    "records": "Update custom-object records in Genesys, and read their history.",
+    "purge": "Purge interactions under a policy, with two keys.",
+    "commands": "Look at what was asked of Genesys, and what became of it.",
+    "sandbox": "A stand-in for Genesys Cloud to try the bridge out with.",
 }
 
 
