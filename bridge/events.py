@@ -48,7 +48,8 @@ def carries(event_type: str) -> Carries:
 
 
 def record_subject(schema: str, record_id: str) -> str:
-    return f"record:{schema}/{record_id}"
+    """The schema's own slashes are escaped, so that no two records share a subject, and so a lane."""
+    return f"record:{schema.replace('%', '%25').replace('/', '%2F')}/{record_id}"
 
 
 def conversation_subject(conversation_id: str) -> str:
@@ -57,6 +58,11 @@ def conversation_subject(conversation_id: str) -> str:
 
 def interaction_subject(interaction_id: str) -> str:
     return f"interaction:{interaction_id}"
+
+
+def event_subject(event_id: str) -> str:
+    """Of the lane that an event has to itself, where a destination wants no order."""
+    return f"event:{event_id}"
 
 
 @dataclass(frozen=True, kw_only=True)
