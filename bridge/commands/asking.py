@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -74,13 +74,14 @@ class Commands:
         idempotency_key: str | None = None,
         correlation_id: str | None = None,
         traceparent: str | None = None,
+        violations: Sequence[FieldError] = (),
     ) -> Asked:
-        """Check and record one command, committed when this returns.
+        """Check and record one command, committed when this returns. `violations`: what the door has against it.
 
         Raises Invalid with every violation; Conflict where an open merge holds an interaction, or the idempotency key
         was used for another body; TemporarilyUnavailable where no Genesys organisation is configured.
         """
-        self.check(operation, body)
+        self.check(operation, body, violations=violations)
         with self._database.write() as session:
             asked = self.record(
                 session,
@@ -94,21 +95,27 @@ class Commands:
         signals.work_recorded.send(Commands)
         return asked
 
-    def check(self, operation: str, body: Mapping[str, object], *, rules: Rules | None = None) -> None:
+    def check(
+        self,
+        operation: str,
+        body: Mapping[str, object],
+        *,
+        rules: Rules | None = None,
+        violations: Sequence[FieldError] = (),
+    ) -> None:
         """Raise what `ask` would, without recording anything; under `rules` where they are given."""
         if self._client is None:
-            raise TemporarilyUnavailable(
-                "No Genesys organisation is configured: set GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET.",
-                retry_after=300,
-            )
+            raise without_organisation()
         try:
             self._client.traits(operation)
             check_command(operation, body, Check(rules=rules or self.rules, now=self._clock.now()))
         except BrokenRules as broken:
-            raise Invalid("The command breaks rules.", errors=broken.errors) from None
+            raise Invalid("The command breaks rules.", errors=(*violations, *broken.errors)) from None
         except Unsupported as unsupported:
             error = FieldError(field="operation", rule="unsupported", message=str(unsupported))
-            raise Invalid("This API profile cannot do that.", errors=[error]) from None
+            raise Invalid("This API profile cannot do that.", errors=(*violations, error)) from None
+        if violations:
+            raise Invalid("The command breaks rules.", errors=violations)
 
     def record(
         self,
@@ -158,6 +165,13 @@ class Commands:
         others = hold_interactions(session, command_id, [one["id"] for one in interactions])
         if others:
             raise Conflict(f"An open merge holds one of these interactions: wait for command {others[0]} to end.")
+
+
+def without_organisation() -> TemporarilyUnavailable:
+    """The refusal of everything that needs Genesys, where nobody said which."""
+    return TemporarilyUnavailable(
+        "No Genesys organisation is configured: set GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET.", retry_after=300
+    )
 
 
 def _keys(

@@ -1,22 +1,16 @@
-"""All SQL of commands: what holds an interaction or a range, and the state of a command. It may not record one."""
+"""What holds an interaction or a range, and how a purge moves: SQL only. It may not record a command."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
 
-from sqlalchemy import Row, bindparam, delete, exists, or_, select, text, update
+from sqlalchemy import bindparam, delete, exists, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from bridge.database import upsert
-from bridge.events import COMMANDS
-from bridge.tables import DeliveryRow, EventRow, OpenMergeRow, PurgeRow, core
+from bridge.tables import DeliveryRow, OpenMergeRow, PurgeRow, core
 
-#: A command's event with its newest delivery to Genesys: a row of `_COMMANDS`.
-CommandRow: TypeAlias = Row[*tuple[Any, ...]]
-
-_EVENT = core(EventRow)
 _DELIVERY = core(DeliveryRow)
 _OPEN_MERGE = core(OpenMergeRow)
 _PURGE = core(PurgeRow)
@@ -58,36 +52,6 @@ def cancel_purge(session: Session, purge_id: str, *, now: datetime) -> bool:
     return session.scalar(_CANCEL, {"purge": purge_id, "now": now}) is not None
 
 
-def command_row(session: Session, command_id: str) -> CommandRow | None:
-    """A command's event with its newest delivery to Genesys."""
-    return session.execute(_COMMANDS.where(_EVENT.c.id == command_id)).first()
-
-
-def command_rows(
-    session: Session,
-    *,
-    operation: str | None = None,
-    subject: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    before_id: str | None = None,
-    limit: int = 50,
-) -> Sequence[CommandRow]:
-    """Commands, newest first; `since` and `until` mean when they were asked for."""
-    statement = _COMMANDS.order_by(_EVENT.c.id.desc()).limit(limit)
-    if operation is not None:
-        statement = statement.where(_EVENT.c.type == operation)
-    if subject is not None:
-        statement = statement.where(_EVENT.c.subject == subject)
-    if since is not None:
-        statement = statement.where(_EVENT.c.received_at >= since)
-    if until is not None:
-        statement = statement.where(_EVENT.c.received_at < until)
-    if before_id is not None:
-        statement = statement.where(_EVENT.c.id < before_id)
-    return session.execute(statement).all()
-
-
 _merge_is_owed = exists().where(_DELIVERY.c.event_id == _OPEN_MERGE.c.command_id, _DELIVERY.c.state == "pending")
 _purge_is_owed = exists().where(_DELIVERY.c.event_id == _PURGE.c.command_id, _DELIVERY.c.state == "pending")
 _RELEASE_ENDED = delete(_OPEN_MERGE).where(
@@ -111,27 +75,4 @@ _CANCEL = (
     .where(_PURGE.c.id == bindparam("purge"), _PURGE.c.state == "awaiting_approval")
     .values(state="cancelled", cancelled_at=bindparam("now"))
     .returning(_PURGE.c.id)
-)
-_later = _DELIVERY.alias("later")
-_COMMANDS = (
-    select(
-        _EVENT.c.id,
-        _EVENT.c.type.label("operation"),
-        _EVENT.c.subject,
-        _EVENT.c.payload,
-        _EVENT.c.received_at,
-        _EVENT.c.correlation_id,
-        _EVENT.c.caused_by,
-        _DELIVERY.c.id.label("delivery_id"),
-        _DELIVERY.c.state,
-        _DELIVERY.c.attempts,
-        _DELIVERY.c.progress,
-        _DELIVERY.c.last_error,
-        _DELIVERY.c.finished_at,
-    )
-    .outerjoin(_DELIVERY, _DELIVERY.c.event_id == _EVENT.c.id)
-    .where(
-        _EVENT.c.type.in_(sorted(COMMANDS)),
-        ~exists().where(_later.c.event_id == _DELIVERY.c.event_id, _later.c.id > _DELIVERY.c.id),
-    )
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from bridge.audit.notes import AuditEntry, AuditNotes
 from bridge.clock import Clock, new_id
 from bridge.commands.asking import Asked, Asker, Commands
 from bridge.commands.ledger import approve_purge, cancel_purge, lock_purges, open_purges
-from bridge.commands.reading import read_command
+from bridge.commands.reading import CommandView, read_command, read_commands
 from bridge.database import Database
 from bridge.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from bridge.events import INTERACTIONS_PURGE
@@ -66,10 +66,14 @@ class Purges:
         except BrokenRules as broken:
             raise Invalid("The policy breaks rules.", errors=broken.errors) from None
 
-    def plan(self, body: Mapping[str, object], *, person: str, asker: Asker) -> PurgeView:
-        """Record a plan that awaits approval. Raises Invalid with every violation, Conflict where it overlaps an open
-        purge of the same type."""
-        self._commands.check(INTERACTIONS_PURGE, body, rules=self._plan_rules)
+    def plan(
+        self, body: Mapping[str, object], *, person: str, asker: Asker, violations: Sequence[FieldError] = ()
+    ) -> PurgeView:
+        """Record a plan that awaits approval. `violations`: what the door has against it.
+
+        Raises Invalid with every violation, Conflict where it overlaps an open purge of the same type.
+        """
+        self._commands.check(INTERACTIONS_PURGE, body, rules=self._plan_rules, violations=violations)
         policy = self.validate(body)
         now, purge_id, scope = self._clock.now(), new_id(), policy.scope
         with self._database.write() as session:
@@ -93,14 +97,14 @@ class Purges:
 
     def approve(self, purge_id: str, *, person: str, asker: Asker) -> Asked:
         """Turn a plan into a command. Raises NotFound; Forbidden for the planner; Conflict unless it awaits approval;
-        Invalid where the policy does not hold any more."""
+        Invalid where the policy does not hold any more; TemporarilyUnavailable where no organisation is configured."""
         now = self._clock.now()
         row = self.read(purge_id)
         if self._two_persons and row.planner == person:
             raise Forbidden("A purge needs two persons: somebody else than its planner has to approve it.")
         if row.state != "awaiting_approval":
             raise Conflict(f"The purge is {row.state}; only one that awaits approval can be approved.")
-        self.validate(row.policy)
+        self._commands.check(INTERACTIONS_PURGE, row.policy, rules=self._plan_rules)
         with self._database.write() as session:
             lock_purges(session)
             asked = self._commands.record(
@@ -132,7 +136,7 @@ class Purges:
             row = session.get(PurgeRow, purge_id)
             if row is None:
                 raise NotFound("No purge has this id; see GET /api/v1/purges.")
-            return _view(session, row)
+            return _views(session, [row])[0]
 
     def list(self, *, before_id: str | None = None, limit: int = 50) -> list[PurgeView]:
         """Newest first."""
@@ -140,7 +144,7 @@ class Purges:
         if before_id is not None:
             statement = statement.where(PurgeRow.id < before_id)
         with self._database.read() as session:
-            return [_view(session, row) for row in session.scalars(statement)]
+            return _views(session, session.scalars(statement).all())
 
     def _cancel_command(self, session: Session, row: PurgeView, reason: str, asker: Asker, now: datetime) -> None:
         if row.command_id is None:
@@ -180,11 +184,15 @@ def _refuse_overlap(session: Session, scope: PurgeScope) -> None:
         )
 
 
-def _view(session: Session, row: PurgeRow) -> PurgeView:
-    state = row.state if row.command_id is None else read_command(session, row.command_id).state
+def _views(session: Session, rows: Sequence[PurgeRow]) -> list[PurgeView]:
+    commands = read_commands(session, [row.command_id for row in rows if row.command_id is not None])
+    return [_view(row, commands.get(row.command_id or "")) for row in rows]
+
+
+def _view(row: PurgeRow, command: CommandView | None) -> PurgeView:
     return PurgeView(
         id=row.id,
-        state=state,
+        state=row.state if command is None else command.state,
         policy=row.policy,
         expected=None,
         planner=row.planner,

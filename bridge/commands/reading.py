@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy.orm import Session
 
-from bridge.commands.ledger import CommandRow, command_row, command_rows
+from bridge.commands.search import (
+    CommandFilter,
+    CommandRow,
+    CommandState,
+    OwnCommands,
+    command_row,
+    command_rows,
+    newest_commands,
+)
 from bridge.errors import NotFound
 
-CommandState = Literal["accepted", "running", "succeeded", "failed", "cancelled"]
+#: What an operation stores between its steps and anybody may see; the rest is its own business.
+_SHOWN_PROGRESS = ("merge_request_id", "merged_id", "purge_id", "status", "total_purged", "polls")
+_OPEN: tuple[CommandState, ...] = ("accepted", "running")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,65 +33,62 @@ class CommandView:
     operation: str
     subject: str
     state: CommandState
-    #: `{at, outcome, detail?}` each, oldest first.
+    #: `{at, outcome, status?, detail?}` each, oldest first; of a command that polls for days the newest.
     steps: Sequence[Mapping[str, object]]
-    #: What Genesys made of it; None until it succeeded, or ended badly there.
+    #: What Genesys made of it, masked; None until it succeeded, or ended badly there.
     result: Mapping[str, object] | None
     #: Masked; why it failed, or what the newest try ran into.
     error: str | None
     conflicts: int
     #: Latency, retries, conflicts, violations so far.
     measures: Mapping[str, object]
+    #: How far a merge or a purge is at Genesys.
+    progress: Mapping[str, object]
     delivery_id: str | None
     attempts: int
     created_at: datetime
     finished_at: datetime | None
 
+    @property
+    def is_over(self) -> bool:
+        return self.state not in _OPEN
 
-def read_command(session: Session, command_id: str) -> CommandView:
-    """Raises NotFound."""
+
+def read_command(session: Session, command_id: str, *, own: OwnCommands | None = None) -> CommandView:
+    """The command; with `own`, one of those. Raises NotFound."""
     row = command_row(session, command_id)
-    if row is None:
+    if row is None or (own is not None and row.caused_by != own.destination):
         raise NotFound("No command has this id; see GET /api/v1/commands.")
     return _view(row)
 
 
+def read_commands(session: Session, command_ids: Sequence[str]) -> dict[str, CommandView]:
+    """Those that are there, by id."""
+    return {row.id: _view(row) for row in command_rows(session, command_ids)}
+
+
 def list_commands(
-    session: Session,
-    *,
-    operation: str | None = None,
-    subject: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    before_id: str | None = None,
-    limit: int = 50,
+    session: Session, wanted: CommandFilter, *, before_id: str | None = None, limit: int = 50
 ) -> list[CommandView]:
     """Newest first."""
-    rows = command_rows(
-        session,
-        operation=operation,
-        subject=subject,
-        since=since,
-        until=until,
-        before_id=before_id,
-        limit=limit,
-    )
-    return [_view(row) for row in rows]
+    return [_view(row) for row in newest_commands(session, wanted, before_id=before_id, limit=limit)]
 
 
 def _view(row: CommandRow) -> CommandView:
     progress: Mapping[str, Any] = row.progress or {}
     measures = progress.get("measures") or {}
+    work = progress.get("work") or {}
     return CommandView(
         id=row.id,
         operation=row.operation,
         subject=row.subject,
-        state=_state(row, progress),
+        state=state_of(row),
         steps=progress.get("steps") or [],
         result=progress.get("result"),
         error=row.last_error if row.state != "delivered" else None,
         conflicts=int(measures.get("conflicts", 0)),
         measures=measures,
+        progress={name: work[name] for name in _SHOWN_PROGRESS if work.get(name) is not None},
         delivery_id=row.delivery_id,
         attempts=row.attempts or 0,
         created_at=row.received_at,
@@ -89,7 +96,8 @@ def _view(row: CommandRow) -> CommandView:
     )
 
 
-def _state(row: CommandRow, progress: Mapping[str, Any]) -> CommandState:
+def state_of(row: CommandRow) -> CommandState:
+    """The same words as `search` selects by."""
     match row.state:
         case "delivered":
             return "succeeded"
@@ -98,4 +106,4 @@ def _state(row: CommandRow, progress: Mapping[str, Any]) -> CommandState:
         case "dead":
             return "failed"
         case _:
-            return "running" if progress or row.attempts else "accepted"
+            return "running" if row.progress or row.attempts else "accepted"

@@ -13,6 +13,7 @@ from bridge.genesys.errors import (
     Unsupported,
     VersionConflict,
 )
+from bridge.genesys.exchange import Observer
 from bridge.genesys.operations import check_command
 from bridge.genesys.purge_policy import PurgePolicy, PurgeScope
 from bridge.genesys.readings import PurgeState
@@ -32,6 +33,7 @@ __all__ = [
     "Invalid",
     "Measures",
     "NotFound",
+    "Observer",
     "OperationFailed",
     "PurgePolicy",
     "PurgeScope",

@@ -20,7 +20,7 @@ from bridge.clock import Clock, SystemClock, new_id
 from bridge.errors import ConfigurationError
 from bridge.genesys.breaker import Breaker, BreakerState
 from bridge.genesys.enrichment import Crm
-from bridge.genesys.exchange import Exchanger, pooled_adapter
+from bridge.genesys.exchange import Exchanger, Observer, pooled_adapter
 from bridge.genesys.oauth import Tokens
 from bridge.genesys.operations import operation_named
 from bridge.genesys.operations.export import ExportKind, export_call
@@ -57,9 +57,10 @@ class GenesysClient:
         crm_adapter: BaseAdapter | None = None,
         sleep: Callable[[float], None] = time.sleep,
         random: Random | None = None,
+        observer: Observer | None = None,
     ) -> None:
         """`rules`: record schemas, legal holds, open purges (default: none). `adapter` and `crm_adapter` carry the HTTP
-        to Genesys and to the CRM.
+        to Genesys and to the CRM. `observer` is told of every request to Genesys.
 
         Raises ConfigurationError where credentials or the region are missing, Unsupported for an unknown profile.
         """
@@ -69,11 +70,12 @@ class GenesysClient:
         self._breaker = Breaker(clock=clock)
         self._patience = Patience(sleep=sleep, random=random or Random())  # noqa: S311 (jitter is no secret)
         pace = Pace(per_minute=settings.rate_per_minute, clock=clock)
-        exchanger = Exchanger(adapter=adapter or pooled_adapter(), clock=clock)
+        exchanger = Exchanger(adapter=adapter or pooled_adapter(), clock=clock, observer=observer)
         where = hosts(settings)
+        self._tokens = _tokens(settings, self._profile, where.login_url, exchanger, clock)
         transport = Transport(
             api_url=where.api_url,
-            tokens=_tokens(settings, self._profile, where.login_url, exchanger, clock),
+            tokens=self._tokens,
             pace=pace,
             slots=WriteSlots(settings.max_writes),
             breaker=self._breaker,
@@ -93,6 +95,10 @@ class GenesysClient:
     @property
     def breaker_state(self) -> BreakerState:
         return self._breaker.state
+
+    def sign_in(self) -> None:
+        """Have an access token, as the first call would. Raises AuthenticationFailed, Unavailable, RateLimited."""
+        self._tokens.current()
 
     def traits(self, operation: str) -> Traits:
         """How the profile carries `operation` out. Raises Unsupported where it does not."""
@@ -122,6 +128,14 @@ class GenesysClient:
         command = self._command("export", {}, key=key, correlation_id=correlation_id, traceparent=traceparent)
         call = export_call(self._profile, kind=kind, subject_id=subject_id, bucket=bucket, path=path)
         return self._runner.sender(command, Tally())(call)
+
+    def ask_for_nothing(self) -> Answer:
+        """Read an interaction that is not there, once and without waiting.
+
+        Raises GenesysError; NotFound is the good news: Genesys let us in, and looked.
+        """
+        send = self._runner.sender(self._command("access.check", {}), Tally())
+        return send(self._profile.read_interaction("bridge-test"))
 
     def update_interaction(
         self,
@@ -173,14 +187,17 @@ class GenesysClient:
         }
         return self._carried_out("record.update", body)
 
-    def record_history(self, schema: str, record_id: str) -> list[Mapping[str, object]]:
-        """The audit log of a record as Genesys wrote it, newest first, all pages; may hold personal data."""
+    def record_history(self, schema: str, record_id: str, *, patient: bool = True) -> list[Mapping[str, object]]:
+        """The audit log of a record as Genesys wrote it, newest first, all pages; may hold personal data.
+
+        Unless `patient`, there is one try, and our own pace is not waited for.
+        """
 
         def read() -> list[Mapping[str, object]]:
             send = self._runner.sender(self._command("record.history", {}), Tally())
             return [entry.raw for entry in history(send, self._profile, schema, record_id)]
 
-        return self._patience.tried(read, tries=TRIES)
+        return self._patience.tried(read, tries=TRIES) if patient else read()
 
     def purge_interactions(self, policy: Mapping[str, object]) -> PurgeState:
         """Submit a purge, as `purge_policy.read_policy` reads it. What becomes of it tells `purge_status`."""

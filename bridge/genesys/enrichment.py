@@ -23,6 +23,8 @@ from bridge.settings.model import AuthSettings, CrmEnrichmentSettings
 
 CRM_SECONDS = 10.0
 MOST_CACHED = 10_000
+#: The attributes that the CRM adds to an interaction.
+ENRICHED = ("crm_lifetime_value", "crm_tier", "crm_last_ticket")
 
 _NONE = "none"
 

@@ -6,7 +6,7 @@ environment.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import orjson
 import requests
@@ -30,12 +30,18 @@ def pooled_adapter() -> HTTPAdapter:
     return HTTPAdapter(pool_connections=4, pool_maxsize=32, max_retries=0)
 
 
+#: Told of every request that was sent, or tried to be: its operation, the answer's status (None: there was no whole
+#: answer), and seconds. Called by the thread that sends; may not raise or wait.
+Observer = Callable[[str, int | None, float], None]
+
+
 class Exchanger:
     """Sends over one adapter. Thread-safe as the adapter is."""
 
-    def __init__(self, *, adapter: BaseAdapter, clock: Clock) -> None:
+    def __init__(self, *, adapter: BaseAdapter, clock: Clock, observer: Observer | None = None) -> None:
         self._adapter = adapter
         self._clock = clock
+        self._observer = observer
 
     def exchange(self, request: requests.Request, *, seconds: float, tally: Tally) -> Answer:
         """The answer to `request`, whatever its status.
@@ -45,7 +51,7 @@ class Exchanger:
         """
         prepared = request.prepare()
         try:
-            return self._once(prepared, seconds)
+            return self._observed(prepared, seconds, tally.operation)
         except requests.ConnectionError as error:
             if not _was_refused(error):
                 raise _unavailable(error) from error
@@ -53,9 +59,21 @@ class Exchanger:
             raise _unavailable(error) from error
         tally.repeated()
         try:
-            return self._once(prepared, seconds)
+            return self._observed(prepared, seconds, tally.operation)
         except requests.RequestException as error:
             raise _unavailable(error) from error
+
+    def _observed(self, prepared: requests.PreparedRequest, seconds: float, operation: str) -> Answer:
+        if self._observer is None:
+            return self._once(prepared, seconds)
+        begun = self._clock.monotonic()
+        status = None
+        try:
+            answer = self._once(prepared, seconds)
+            status = answer.status
+        finally:
+            self._observer(operation, status, self._clock.monotonic() - begun)
+        return answer
 
     def _once(self, prepared: requests.PreparedRequest, seconds: float) -> Answer:
         deadline = self._clock.monotonic() + seconds

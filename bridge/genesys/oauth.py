@@ -96,7 +96,7 @@ class Tokens:
         form = {"grant_type": "client_credentials", **({"scope": self._scope} if self._scope else {})}
         auth = HTTPBasicAuth(client_id, client_secret.reveal())
         request = requests.Request("POST", self._url, data=form, auth=auth, headers={"Accept": "application/json"})
-        answer = self._exchanger.exchange(request, seconds=TOKEN_SECONDS, tally=Tally())
+        answer = self._exchanger.exchange(request, seconds=TOKEN_SECONDS, tally=Tally(operation="oauth.token"))
         fields = decipher(answer, self._clock.now()).fields
         text, lifetime = fields.get("access_token"), fields.get("expires_in")
         if not isinstance(text, str) or not isinstance(lifetime, int | float):

@@ -89,6 +89,7 @@ class StepRunner:
 
     def sender(self, command: Command, tally: Tally) -> Callable[[Call], Answer]:
         """Sends calls for `command`: the first one asks the pace, the others follow it."""
+        tally.operation = command.operation
         asking = threading.Lock()
         admitted = False
 

@@ -58,8 +58,10 @@ class Answer:
 class Tally:
     """What one step counts while it runs; several threads may count at once."""
 
-    def __init__(self, *, retries: int = 0, conflicts: int = 0) -> None:
+    def __init__(self, *, retries: int = 0, conflicts: int = 0, operation: str = "") -> None:
         self._lock = threading.Lock()
+        #: What the requests are made for, as observers are told; never a subject.
+        self.operation = operation
         #: Calls repeated within a try (a renewed token, a refused connection).
         self.retries = retries
         #: Version conflicts met, over all steps of the command.

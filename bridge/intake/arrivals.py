@@ -24,6 +24,9 @@ class Arrival:
     traceparent: str | None = None
     #: Destination whose own command caused the event.
     caused_by: str | None = None
+    #: True: Genesys's news of a change of ours that is still being carried out. The fact that our command establishes
+    #: tells more than the news, so destinations hear the fact, and the news is recorded only.
+    awaits_fact: bool = False
     state: Literal["recorded", "unreadable"] = "recorded"
     #: What is wrong with an unreadable one.
     errors: tuple[FieldError, ...] = ()

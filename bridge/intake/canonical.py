@@ -45,6 +45,11 @@ def payload_key(source: str, event_type: str, subject: str, payload: Mapping[str
     return _digest(source, b"payload", canonical_json([event_type, subject, lasting_payload(payload)]))
 
 
+def awaiting_key(content_key: bytes) -> bytes:
+    """The key of news that awaits its fact: a repeat of the news is found, and the fact's own key stays free."""
+    return _digest("", b"awaiting", content_key)
+
+
 def content_hash(document: object) -> str:
     """A short name of a document in hex, the same for every sending of it."""
     return hashlib.sha256(canonical_json(lasting(document))).hexdigest()[:32]

@@ -154,7 +154,6 @@ class Receiver:
     def _reject(self, source: Source, request: Request, refusal: Refusal) -> None:
         """Keep or count what was refused; what is not of the format is kept as an unreadable event already."""
         if isinstance(refusal, Invalid):
-            self._rejections.count(source=source.name, cause=refusal.cause or "unreadable")
             return
         if isinstance(refusal, (TooManyRequests, TemporarilyUnavailable)) or self._backlog.is_full:
             self._rejections.count(source=source.name, cause=refusal.cause)

@@ -14,6 +14,7 @@ from bridge.audit.notes import AuditEntry, AuditNotes
 from bridge.clock import new_id
 from bridge.events import Owed, RecordedEvent
 from bridge.intake.arrivals import Arrival, Receipt
+from bridge.intake.canonical import awaiting_key
 from bridge.intake.ledger import Recorded
 from bridge.intake.repeats import insert_new, same_content
 
@@ -45,7 +46,8 @@ def record(
         for row, arrival in zip(rows, arrivals, strict=True)
         if row["id"] not in repeats
     ]
-    owed = _fan_out(session, [event for event, arrival in new if arrival.state == "recorded"], now)
+    recorded = [(event, arrival.awaits_fact) for event, arrival in new if arrival.state == "recorded"]
+    owed = _fan_out(session, recorded, now)
     if new:
         notes.write(session, [_audit_entry(event, arrival, owed) for event, arrival in new], now)
     return [
@@ -56,6 +58,9 @@ def record(
 def _row(arrival: Arrival, *, now: datetime, dedupe_window: timedelta) -> dict[str, Any]:
     event = arrival.event
     windowed = event.content_key is not None and not event.content_is_unique
+    key = event.content_key
+    if key is not None and arrival.awaits_fact:
+        key = awaiting_key(key)
     return {
         "id": new_id(),
         "source": arrival.source,
@@ -69,7 +74,7 @@ def _row(arrival: Arrival, *, now: datetime, dedupe_window: timedelta) -> dict[s
         "body": arrival.body,
         "errors": [vars(error) for error in arrival.errors] or None,
         "delivery_key": event.delivery_key,
-        "content_key": event.content_key,
+        "content_key": key,
         "content_key_until": now + dedupe_window if windowed else None,
         "duplicates": 0,
         "correlation_id": arrival.correlation_id,
@@ -95,13 +100,18 @@ def _as_recorded(event_id: str, arrival: Arrival) -> RecordedEvent:
     )
 
 
-def _fan_out(session: Session, events: Sequence[RecordedEvent], now: datetime) -> dict[str, tuple[str, ...]]:
-    """Ask the forwarders, hand all that they want to the outbox; the destinations by event id."""
+def _fan_out(
+    session: Session, recorded: Sequence[tuple[RecordedEvent, bool]], now: datetime
+) -> dict[str, tuple[str, ...]]:
+    """Ask the forwarders, hand all that they want to the outbox; the destinations by event id.
+
+    Of an event that awaits its fact (the pair's second) everybody hears the signal, and nobody is owed it.
+    """
     owed: list[tuple[RecordedEvent, Owed]] = []
     destinations: dict[str, tuple[str, ...]] = {}
-    for event in events:
+    for event, awaits_fact in recorded:
         answers = signals.event_recorded.send(event.source, event=event, session=session)
-        wanted = [answer for _, answer in answers if answer is not None]
+        wanted = [] if awaits_fact else [answer for _, answer in answers if answer is not None]
         owed.extend((event, one) for one in wanted)
         destinations[event.id] = tuple(sorted(one.destination for one in wanted))
     if owed:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from random import Random
 from types import MappingProxyType
 
+from bridge.audit.notes import AuditNotes
 from bridge.clock import Clock
-from bridge.commands.asking import Asked, Asker
+from bridge.commands.asking import Asked, Asker, Commands
+from bridge.commands.history import RecordHistory
+from bridge.commands.purges import Purges
 from bridge.commands.reading import CommandView, read_command
+from bridge.commands.room import CommandRoom
+from bridge.commands.waiting import CommandWaits
+from bridge.database import Database
+from bridge.genesys import Rules
 from bridge.outbox.dispatcher import Dispatcher
+from bridge.privacy.masking import Masking
 from bridge.sandbox import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
 from bridge.settings.model import (
     CrmEnrichmentSettings,
@@ -21,6 +30,7 @@ from bridge.settings.model import (
     Settings,
 )
 from bridge.wiring import Wiring, wire
+from tests.fakes import FakeClock
 
 ERP_TEAM = Asker(actor="token:erp", destination="erp")
 
@@ -81,6 +91,34 @@ def opened(configured: Settings, clock: Clock) -> Iterator[Office]:
         yield Office(wiring, wiring.clock)
     finally:
         wiring.close()
+
+
+def command_room(database: Database, clock: FakeClock, *, masking: Masking, notes: AuditNotes) -> CommandRoom:
+    """What the API needs where no organisation is configured."""
+    commands = Commands(
+        database=database,
+        clock=clock,
+        notes=notes,
+        rules=Rules(settings=GenesysSettings()),
+        client=None,
+        dedupe_window=timedelta(minutes=10),
+    )
+    return CommandRoom(
+        commands=commands,
+        purges=Purges(commands, database=database, clock=clock, notes=notes, two_persons=True),
+        history=RecordHistory(None, masking),
+        waits=CommandWaits(database, clock, pause=clock.advance),
+    )
+
+
+def wired_room(wiring: Wiring, clock: FakeClock, *, pause: Callable[[float], None]) -> CommandRoom:
+    """What the API needs, over `wiring`; who waits calls `pause`."""
+    return CommandRoom(
+        commands=wiring.commands,
+        purges=wiring.purges,
+        history=RecordHistory(wiring.genesys, wiring.masking),
+        waits=CommandWaits(wiring.database, clock, pause=pause),
+    )
 
 
 def purge_policy(**changes: object) -> dict[str, object]:
