@@ -1,28 +1,38 @@
 """What any worker may do and none has to: every step is guarded in the database, so two workers cannot do it twice.
 
-It may not deliver anything.
+Replay steps, overdue lanes and sealing guard themselves, statement by statement; retention is done by one worker at a
+time, whoever holds its lease. It may not deliver anything.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
+from random import Random
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from bridge.audit.seal import SealedBatch, seal
+from bridge.chore_lease import is_due, take
+from bridge.errors import LeaseLost
 from bridge.events import AUDIT_SEALED, Event, RecordedEvent
 from bridge.intake.canonical import canonical_json
 from bridge.intake.ledger import BRIDGE
 from bridge.intake.recorder import Arrival, record
+from bridge.keeping.old_audit import OldAudit
+from bridge.keeping.retention import CHORE as RETENTION
+from bridge.keeping.retention import Retention
 from bridge.outbox.ledger.blocked import any_blocked, skip_overdue
 from bridge.outbox.replay_walk import has_steps, step_replays
-from bridge.wiring import Wiring
+from bridge.wiring import Wiring, make_sentinel
 
 SEAL_SECONDS = 10.0
 #: So that sealing a long backlog does not keep the other chores waiting.
 BATCHES_AT_ONCE = 10
+#: Of every second, so that neither the other chores nor whoever writes on SQLite waits long.
+RETENTION_SECONDS = 0.25
 
 log = structlog.get_logger()
 
@@ -30,9 +40,13 @@ log = structlog.get_logger()
 class Chores:
     """Of one worker; `do` is called about once a second."""
 
-    def __init__(self, wiring: Wiring) -> None:
+    def __init__(self, wiring: Wiring, rng: Random) -> None:
         self._wiring = wiring
         self._sealed_at = float("-inf")
+        self._sentinel = make_sentinel(wiring)
+        self._retention = _retention(wiring, rng)
+        #: The run of retention that this worker is in the middle of.
+        self._forgetting: Iterator[None] | None = None
 
     def do(self) -> None:
         """Take the next step of whatever is due. What fails is tried again the next time."""
@@ -40,6 +54,8 @@ class Chores:
             self._step_replays()
             self._skip_overdue_lanes()
             self._seal_audit()
+            self._forget_old()
+            self._sentinel.look_if_due()
         except SQLAlchemyError as error:
             log.warning("chores.failed", error=type(error).__name__)
 
@@ -62,6 +78,29 @@ class Chores:
             with wiring.database.write() as session:
                 now, max_block = wiring.clock.now(), destination.policy.max_block
                 skip_overdue(session, name, max_block=max_block, now=now, notes=wiring.notes)
+
+    def _forget_old(self) -> None:
+        """Go on with the run of retention for a moment, or begin one where it is time."""
+        run, self._forgetting = self._forgetting or self._begun_run(), None
+        if run is None:
+            return
+        began = self._wiring.clock.monotonic()
+        try:
+            for _ in run:
+                if self._wiring.clock.monotonic() - began >= RETENTION_SECONDS:
+                    self._forgetting = run  # only now: a run that failed is begun anew, from where it has got to
+                    return
+        except LeaseLost:
+            log.info("retention.lease_lost")
+
+    def _begun_run(self) -> Iterator[None] | None:
+        wiring = self._wiring
+        with wiring.database.read() as session:
+            if not is_due(session, RETENTION, now=wiring.clock.now()):
+                return None
+        with wiring.database.write() as session:
+            lease = take(session, RETENTION, now=wiring.clock.now())
+        return None if lease is None else self._retention.run(lease)
 
     def _seal_audit(self) -> None:
         monotonic = self._wiring.clock.monotonic()
@@ -92,6 +131,25 @@ class Chores:
         arrival = Arrival(event=news, source=BRIDGE, body=canonical_json(news.payload), received_at=now, actor="worker")
         window = wiring.settings.server.dedupe_window
         record(session, [arrival], notes=wiring.notes, now=now, dedupe_window=window)
+
+
+def _retention(wiring: Wiring, rng: Random) -> Retention:
+    settings = wiring.settings
+    return Retention(
+        database=wiring.database,
+        clock=wiring.clock,
+        notes=wiring.notes,
+        settings=settings.retention,
+        holds=settings.legal_holds,
+        audit=OldAudit(
+            database=wiring.database,
+            clock=wiring.clock,
+            notes=wiring.notes,
+            signer=wiring.signer,
+            beside=settings.config_path.parent,
+        ),
+        rng=rng,
+    )
 
 
 def _as_recorded(event: Event, now: datetime) -> RecordedEvent:

@@ -23,7 +23,12 @@ class EventRow(Base):
         CheckConstraint("state IN ('recorded', 'unreadable')", name="event_state"),
         Index("event_by_subject", "subject", "id"),
         Index("event_by_type", "type", "id"),
-    )
+        Index("event_by_source", "source", "id"),
+        Index(
+            "event_unreadable", "id",
+            sqlite_where=text("state = 'unreadable'"), postgresql_where=text("state = 'unreadable'"),
+        ),
+    )  # fmt: skip
 
     #: UUIDv7, so that the order of ids is the order of recording.
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -102,7 +107,8 @@ class LaneRow(Base):
 class DeliveryRow(Base):
     """One event owed to one destination: the outbox row. Moves only by the statements of the outbox's ledger.
 
-    `sending` is not stored: it is a pending head of a lane whose lease runs.
+    `sending` is not stored: it is a pending head of a lane whose lease runs. All states but `pending` are final, with
+    one way back: an operator may release a dead head that still blocks its lane (`outbox.ledger.blocked`).
     """
 
     __tablename__ = "delivery"
@@ -118,6 +124,15 @@ class DeliveryRow(Base):
         Index(
             "delivery_by_replay", "replay_id",
             sqlite_where=text("replay_id IS NOT NULL"), postgresql_where=text("replay_id IS NOT NULL"),
+        ),
+        # Only deliveries whose newest try failed are in these two.
+        Index(
+            "delivery_by_error", "error_class", "id",
+            sqlite_where=text("error_class IS NOT NULL"), postgresql_where=text("error_class IS NOT NULL"),
+        ),
+        Index(
+            "delivery_failing", "destination", "id",
+            sqlite_where=text("error_class IS NOT NULL"), postgresql_where=text("error_class IS NOT NULL"),
         ),
     )  # fmt: skip
 
@@ -231,6 +246,23 @@ class AuditHeadRow(Base):
     signature: Mapped[str] = mapped_column(String(128))
 
 
+class AuditAnchorRow(Base):
+    """Where the chain begins once its oldest entries were archived and removed; the newest row counts."""
+
+    __tablename__ = "audit_anchor"
+    __table_args__ = (CheckConstraint("position >= 1", name="anchor_position"),)
+
+    #: Place of the last entry that was removed. The trigger lets entries go up to here and no further.
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    #: Of that entry's seal: what the next one is chained to.
+    hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    #: Base64, as in `audit_head`.
+    public_key: Mapped[str] = mapped_column(String(64))
+    #: Base64, Ed25519 over `anchor.anchor_statement`: whoever has only the database cannot move it.
+    signature: Mapped[str] = mapped_column(String(128))
+
+
 class RejectionRow(Base):
     """A refused request with its cause; the body only where the sender was verified."""
 
@@ -271,6 +303,19 @@ class ApiTokenRow(Base):
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class ConsoleSessionRow(Base):
+    """Somebody signed in to the console: ended by deleting it. Who they are and what they may is their token's to say."""
+
+    __tablename__ = "console_session"
+
+    #: SHA-256 of the secret in the browser's cookie, which has 256 random bits.
+    id_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    token_id: Mapped[str] = mapped_column(ForeignKey("api_token.id"))
+    opened_at: Mapped[datetime]
+    #: The last request, noted at most once a minute.
+    seen_at: Mapped[datetime]
 
 
 class DestinationStateRow(Base):
@@ -327,6 +372,7 @@ class OpenMergeRow(Base):
     """An interaction that an open merge holds: no second merge may name it until the first has ended."""
 
     __tablename__ = "open_merge"
+    __table_args__ = (Index("open_merge_by_command", "command_id"),)
 
     interaction_id: Mapped[str] = mapped_column(String(255), primary_key=True)
     #: Id of the command (an event) that holds it.
@@ -342,6 +388,7 @@ class PurgeRow(Base):
         CheckConstraint("(state = 'approved') = (command_id IS NOT NULL)", name="purge_approved_is_a_command"),
         CheckConstraint("range_start < range_end", name="purge_range"),
         Index("purge_by_type", "interaction_type", "range_start"),
+        Index("purge_by_command", "command_id"),
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -360,6 +407,23 @@ class PurgeRow(Base):
     cancelled_at: Mapped[datetime | None]
     #: The command that carries it out; its state is the purge's from then on.
     command_id: Mapped[str | None] = mapped_column(ForeignKey("event.id"))
+
+
+class ChoreRow(Base):
+    """A chore that one worker does at a time: whose turn it is, and how far it is."""
+
+    __tablename__ = "chore"
+
+    name: Mapped[str] = mapped_column(Name, primary_key=True)
+    #: When it may be taken: the next run, or while somebody does it the end of their lease, so that a crashed worker
+    #: needs no rescuer.
+    due_at: Mapped[datetime]
+    #: New on every taking; every write of the chore is fenced by it. None: nobody does it.
+    lease_token: Mapped[str | None] = mapped_column(Id)
+    #: When a run was last brought to its end.
+    done_at: Mapped[datetime | None]
+    #: What the run has to remember, kept with every write so that another worker goes on from there.
+    progress: Mapped[Any] = mapped_column(Json, nullable=True)
 
 
 def core(row: type[Base]) -> Table:

@@ -8,7 +8,8 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bridge.audit.seal import entry_statement
+from bridge.audit.anchor import anchor_of, start_of
+from bridge.audit.seal import LAST, entry_statement
 from bridge.tables import AuditEntryRow, AuditHeadRow, AuditSealRow, core
 
 _ENTRY = core(AuditEntryRow)
@@ -18,21 +19,29 @@ _HEAD = core(AuditHeadRow)
 PAGE = 1000
 
 
-def exported(session: Session, public_key: str) -> Iterator[bytes]:
-    """Lines, each one JSON object with a newline: first `{export, publicKey}`, then every sealed entry as
-    `{position, hash, entry}` and, after the last entry of its batch, each head as `{head, signature, publicKey}`.
+def exported(session: Session, public_key: str, *, upto: int = LAST) -> Iterator[bytes]:
+    """Lines, each one JSON object with a newline: first `{export, publicKey, after: {position, hash}}`, then every
+    sealed entry as `{position, hash, entry}` and, after the last entry of its batch, each head as
+    `{head, signature, publicKey}`; to position `upto`, or to the end.
 
-    To check it: hash n is SHA-256 over hash n-1 (32 zero bytes before the first) and the entry as JSON with sorted keys
-    and no blanks; a signature is Ed25519 over `{"hash":…,"position":…}`, written in the same way.
+    To check it: hash n is SHA-256 over hash n-1 (that of `after` before the first: 32 zero bytes, or what was archived)
+    and the entry as JSON with sorted keys and no blanks; a signature is Ed25519 over `{"hash":…,"position":…}`, written
+    in the same way.
     """
-    yield _line({"export": "genesys-bridge audit 1", "publicKey": public_key})
-    heads = {row.position: row for row in session.execute(select(_HEAD))}
-    after = 0
+    after, hash_ = start_of(anchor_of(session))
+    yield _line(
+        {
+            "export": "genesys-bridge audit 1",
+            "publicKey": public_key,
+            "after": {"position": after, "hash": hash_.hex()},
+        }
+    )
+    heads = {row.position: row for row in session.execute(select(_HEAD).where(_HEAD.c.position <= upto))}
     while True:
         page = session.execute(
             select(_SEAL.c.position, _SEAL.c.hash, _ENTRY)
             .join(_ENTRY, _ENTRY.c.id == _SEAL.c.entry_id)
-            .where(_SEAL.c.position > after)
+            .where(_SEAL.c.position > after, _SEAL.c.position <= upto)
             .order_by(_SEAL.c.position)
             .limit(PAGE)
         ).all()

@@ -24,6 +24,8 @@ _HEAD = core(AuditHeadRow)
 
 #: The hash before the first.
 GENESIS = bytes(32)
+#: No position is beyond it.
+LAST = 2**63 - 1
 BATCH = 2000
 #: A batch is begun with that many entries, or with fewer once the oldest has waited so long. Sealing may itself lead
 #: to entries (governance hears of it): an idle bridge must not go on sealing its own seals.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Row, bindparam, exists, select
+from sqlalchemy import Row, bindparam, exists, func, select
 from sqlalchemy.orm import Session
 
-from bridge.audit.seal import GENESIS, head_statement, next_hash, unsealed_from
+from bridge.audit.anchor import anchor_of, anchor_statement, start_of
+from bridge.audit.seal import GENESIS, LAST, head_statement, next_hash, unsealed_from
 from bridge.audit.signing import is_signed_by
 from bridge.tables import AuditEntryRow, AuditHeadRow, AuditSealRow, core
 
@@ -31,7 +32,7 @@ class ExternalHead:
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
-    """What was found. `problem` None: the chain holds up to `sealed`."""
+    """What was found. `problem` None: the chain holds up to `sealed`, counted from its very first entry."""
 
     sealed: int
     #: Hex; of the last seal that was looked at.
@@ -49,15 +50,72 @@ def verify(
     external: ExternalHead | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Verification:
-    """Walk the whole chain from its first entry; `progress` is told the positions passed.
+    """Walk the whole chain from its first entry, or from the anchor where the oldest were archived; `progress` is told
+    the positions passed.
 
     Names the first entry that was edited, removed, inserted or moved, and the first batch whose signature does not
     hold. `trusted` are the public keys (base64) that may have signed: this bridge's, and those from before its
     BRIDGE_SECRET_KEY was changed.
     """
-    heads = {row.position: row for row in session.execute(select(_HEAD))}
-    previous, position = GENESIS, 0
-    for row in _chain(session):
+    while True:
+        anchor = anchor_of(session)
+        found = _from_anchor(session, anchor, trusted, external, progress)
+        if found.problem is None or anchor == anchor_of(session):
+            return found  # else entries were archived while we looked
+
+
+def holds_until(session: Session, position: int) -> Verification:
+    """Whether the chain from the anchor up to a head at `position` is as it was sealed, whoever signed it.
+
+    For what is to be archived: whose key it was is told by the archive, and the rest of the chain holds on to its end.
+    """
+    return _walk(session, start_of(anchor_of(session)), upto=position)
+
+
+def verify_newest(session: Session, *, trusted: Collection[str]) -> Verification:
+    """As `verify`, but of the newest sealed batch alone: quick however long the chain is."""
+    head = session.execute(_NEWEST_HEAD).one_or_none()
+    if head is None:
+        return Verification(sealed=0, head=GENESIS.hex())
+    start = start_of(anchor_of(session))
+    if head.first - 1 > start[0]:
+        before = session.scalar(_SEAL_AT, {"position": head.first - 1})
+        if before is None:
+            return _found(head.first - 1, b"", f"the seal of position {head.first - 1} is missing: it was removed")
+        start = (head.first - 1, before)
+    return _walk(session, start, trusted=trusted)
+
+
+def _from_anchor(
+    session: Session,
+    anchor: Row[Any] | None,
+    trusted: Collection[str],
+    external: ExternalHead | None,
+    progress: Callable[[int], None],
+) -> Verification:
+    start = start_of(anchor)
+    problem = _problem_of_anchor(session, anchor, trusted) if anchor is not None else None
+    if problem is None and external is not None:
+        problem = _problem_of_archived(external, *start)
+    if problem is not None:
+        return _found(*start, problem, position=start[0])
+    found = _walk(session, start, trusted=trusted, external=external, progress=progress)
+    return found if found.problem is not None else _without_seal(session, found)
+
+
+def _walk(
+    session: Session,
+    start: tuple[int, bytes],
+    *,
+    upto: int = LAST,
+    trusted: Collection[str] | None = None,
+    external: ExternalHead | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Verification:
+    """The chain after `start` to `upto`; `trusted` None: every key is."""
+    position, previous = start
+    heads = {row.position: row for row in session.execute(_HEADS, {"after": position, "upto": upto})}
+    for row in _chain(session, position, upto):
         position += 1
         problem = _problem_at(position, previous, row)
         if problem is not None:
@@ -68,23 +126,20 @@ def verify(
         if problem is not None:
             return _found(position, previous, problem, position=position)
         if external is not None and external.position == position and external.hash != previous.hex():
-            text = f"the head at position {position} is not the one that was kept elsewhere: the chain was rewritten"
-            return _found(position, previous, text, entry_id=row.entry_id, position=position)
+            return _found(position, previous, _rewritten(external), entry_id=row.entry_id, position=position)
         if position % PAGE == 0:
             progress(position)
     progress(position)
-    missing = min(heads, default=None)
-    if missing is not None or (external is not None and external.position > position):
+    if heads or (external is not None and external.position > position):
         text = f"the chain ends at position {position}, and was longer: its last entries were removed"
         return _found(position, previous, text, position=position + 1)
-    return _without_seal(session, position, previous)
+    return Verification(sealed=position, head=previous.hex())
 
 
-def _chain(session: Session) -> Iterator[Row[Any]]:
+def _chain(session: Session, after: int, upto: int) -> Iterator[Row[Any]]:
     """Every seal with its entry's columns (None where it is gone), by position, a page at a time."""
-    after = 0
     while True:
-        page = session.execute(_PAGE, {"after": after, "most": PAGE}).all()
+        page = session.execute(_PAGE, {"after": after, "upto": upto, "most": PAGE}).all()
         yield from page
         if len(page) < PAGE:
             return
@@ -101,15 +156,42 @@ def _problem_at(position: int, previous: bytes, row: Row[Any]) -> str | None:
     return None
 
 
-def _without_seal(session: Session, position: int, previous: bytes) -> Verification:
+def _without_seal(session: Session, found: Verification) -> Verification:
     inserted = session.scalar(_INSERTED, {"floor": unsealed_from(session)})
-    if inserted is not None:
-        return _found(position, previous, "an entry was inserted among those that are sealed", entry_id=inserted)
-    return Verification(sealed=position, head=previous.hex())
+    if inserted is None:
+        return found
+    return replace(found, problem="an entry was inserted among those that are sealed", entry_id=inserted)
 
 
-def _problem_of_head(head: Row[Any], hash_: bytes, trusted: Collection[str]) -> str | None:
-    if head.public_key not in trusted:
+def _problem_of_anchor(session: Session, anchor: Row[Any], trusted: Collection[str]) -> str | None:
+    if anchor.public_key not in trusted:
+        return f"the anchor at position {anchor.position} was signed by a key that is not trusted: {anchor.public_key}"
+    if not is_signed_by(anchor.public_key, anchor_statement(anchor.position, anchor.hash), anchor.signature):
+        return f"the anchor at position {anchor.position} was moved or edited: its signature does not hold"
+    first = session.scalar(_FIRST_SEAL)
+    if first is None:  # the newest batch is never archived
+        return f"everything after the anchor at position {anchor.position} was removed"
+    return (
+        f"an entry was inserted before the anchor at position {anchor.position}" if first <= anchor.position else None
+    )
+
+
+def _problem_of_archived(external: ExternalHead, position: int, hash_: bytes) -> str | None:
+    """What is wrong with a head that lies at the chain's start or before it."""
+    if external.position < position:
+        return (
+            f"position {external.position} was archived, the chain begins after {position}: "
+            "check the head against the archive"
+        )
+    return _rewritten(external) if external.position == position and external.hash != hash_.hex() else None
+
+
+def _rewritten(external: ExternalHead) -> str:
+    return f"the head at position {external.position} is not the one that was kept elsewhere: the chain was rewritten"
+
+
+def _problem_of_head(head: Row[Any], hash_: bytes, trusted: Collection[str] | None) -> str | None:
+    if trusted is not None and head.public_key not in trusted:
         return f"the head at position {head.position} was signed by a key that is not trusted: {head.public_key}"
     if head.hash == hash_ and is_signed_by(head.public_key, head_statement(head.position, hash_), head.signature):
         return None
@@ -122,10 +204,14 @@ def _found(
     return Verification(sealed=sealed, head=head.hex(), problem=problem, entry_id=entry_id, position=position)
 
 
+_HEADS = select(_HEAD).where(_HEAD.c.position > bindparam("after"), _HEAD.c.position <= bindparam("upto"))
+_NEWEST_HEAD = select(_HEAD.c.first, _HEAD.c.position).order_by(_HEAD.c.position.desc()).limit(1)
+_SEAL_AT = select(_SEAL.c.hash).where(_SEAL.c.position == bindparam("position"))
+_FIRST_SEAL = select(func.min(_SEAL.c.position))
 _PAGE = (
     select(_SEAL.c.position, _SEAL.c.entry_id, _SEAL.c.hash, _ENTRY)
     .outerjoin(_ENTRY, _ENTRY.c.id == _SEAL.c.entry_id)
-    .where(_SEAL.c.position > bindparam("after"))
+    .where(_SEAL.c.position > bindparam("after"), _SEAL.c.position <= bindparam("upto"))
     .order_by(_SEAL.c.position)
     .limit(bindparam("most"))
 )

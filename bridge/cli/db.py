@@ -7,6 +7,15 @@ import click
 from bridge import migrate
 from bridge.cli.edge import REFUSED
 from bridge.cli.opened import opened_database
+from bridge.cli.options import json_option
+from bridge.cli.printing import Columns, print_json, print_rows
+from bridge.keeping.space import database_size
+
+_SIZES: Columns = {
+    "TABLE": lambda table: table.name,
+    "ROWS": lambda table: table.rows,
+    "BYTES": lambda table: table.bytes,
+}
 
 
 @click.group("db")
@@ -44,3 +53,17 @@ def check() -> None:
     if differences:
         raise SystemExit(REFUSED)
     click.echo(f"the database is at {revision} and as it should be")
+
+
+@command.command("size")
+@json_option
+def size(as_json: bool) -> None:
+    """Rows and bytes of every table; on PostgreSQL the rows are its estimate, on SQLite only the whole has bytes."""
+    with opened_database() as database:
+        found = database_size(database)
+    if as_json:
+        print_json(found)
+        return
+    print_rows(found.tables, _SIZES)
+    free = "" if found.free is None else f", of which {found.free} are free within the file"
+    click.echo(f"{found.bytes} bytes altogether{free}")

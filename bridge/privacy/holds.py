@@ -1,11 +1,18 @@
-"""Legal holds: what must not be purged or erased. It may not know who purges."""
+"""Legal holds: what must not be purged, erased or forgotten. It may not know who does that."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time
+from typing import Any, Final
+from urllib.parse import unquote
+
+import orjson
 
 from bridge.settings.model import LegalHold
+
+#: Subjects that are no interaction, whatever their events tell.
+_NO_INTERACTION: Final = ("record:", "contact:", "audit:")
 
 
 def holds_on_range(holds: Sequence[LegalHold], interaction_type: str, start: datetime, end: datetime) -> list[str]:
@@ -17,14 +24,77 @@ def holds_on_range(holds: Sequence[LegalHold], interaction_type: str, start: dat
     return [_name(hold) for hold in holds if _covers(hold, interaction_type, start, end)]
 
 
+def holds_event(holds: Sequence[LegalHold], *, subject: str, body: bytes, happened: Sequence[datetime]) -> bool:
+    """Whether a hold forbids to forget the event of `subject` that came in as `body`; `happened` are its times (aware).
+
+    In doubt it does: a hold on a subject or a customer covers every event that names it anywhere, and one on a type and
+    a range every event of an interaction in that range, because an event does not tell the interaction's type.
+    """
+    named = [hold for hold in holds if hold.type is None]
+    if any(hold.subject == subject for hold in named):
+        return True
+    if any(hold.type is not None and _covers_times(hold, subject, happened) for hold in holds):
+        return True
+    words = _words(body) if named else set()
+    return words is None or any(_names(hold) <= words for hold in named)
+
+
+def _covers_times(hold: LegalHold, subject: str, happened: Sequence[datetime]) -> bool:
+    if subject.startswith(_NO_INTERACTION):
+        return False
+    begins, ends = _bounds(hold)
+    return any((begins is None or begins <= at) and (ends is None or at < ends) for at in happened)
+
+
+def _names(hold: LegalHold) -> set[str]:
+    """The words by which a body names what is held, all of them: `record:Item/7` is Item and 7."""
+    if hold.customer is not None:
+        return {hold.customer.casefold()}
+    kind, _, rest = (hold.subject or "").partition(":")
+    if kind != "record":
+        return {rest.casefold()}
+    schema, _, record_id = rest.partition("/")  # as `events.record_subject` joins them
+    return {unquote(schema).casefold(), record_id.casefold()}
+
+
+def _words(body: bytes) -> set[str] | None:
+    """Every value and key in a body, as text; None where it cannot be read."""
+    try:
+        return set(_flattened(orjson.loads(body)))
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _flattened(value: Any) -> Iterator[str]:
+    match value:
+        case dict():
+            yield from (key.casefold() for key in value)
+            for one in value.values():
+                yield from _flattened(one)
+        case list():
+            for one in value:
+                yield from _flattened(one)
+        case str():
+            yield value.casefold()
+        case int():
+            yield str(value)
+
+
 def _covers(hold: LegalHold, interaction_type: str, start: datetime, end: datetime) -> bool:
     if hold.type is None:
         return True
     if hold.type != interaction_type:
         return False
-    begins = _moment(hold.from_) if hold.from_ is not None else None
-    ends = _moment(hold.to) if hold.to is not None else None
+    begins, ends = _bounds(hold)
     return (begins is None or begins < end) and (ends is None or ends > start)
+
+
+def _bounds(hold: LegalHold) -> tuple[datetime | None, datetime | None]:
+    """Where the range begins, and where it ends, which is not within it any more."""
+    return (
+        _moment(hold.from_) if hold.from_ is not None else None,
+        _moment(hold.to) if hold.to is not None else None,
+    )
 
 
 def _moment(bound: date | datetime) -> datetime:
