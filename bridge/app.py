@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from random import SystemRandom
 
-from flask import Flask
+from flask import Blueprint, Flask, request
 
+from bridge.admin.access import Right
 from bridge.admin.api import make_api
+from bridge.admin.api.entrance import admit
+from bridge.admin.console import make_console
+from bridge.admin.lookout import make_lookout
+from bridge.commands.history import RecordHistory
+from bridge.commands.room import CommandRoom
+from bridge.commands.waiting import CommandWaits
 from bridge.intake.backlog import Backlog
 from bridge.intake.receiver import Receiver
 from bridge.intake.rejections import RejectionLog
 from bridge.intake.routes import make_blueprint
 from bridge.intake.shared_commits import SharedCommits
 from bridge.intake.sources import build_source
+from bridge.outbox.dispatcher import Dispatcher
 from bridge.problems import install_problem_handlers
 from bridge.settings.model import Settings
-from bridge.telemetry.health import make_health_blueprint
+from bridge.telemetry.exposition import make_metrics_blueprint
+from bridge.telemetry.gauges import DatabaseGauges
+from bridge.telemetry.health import expected_of, make_health_blueprint
 from bridge.telemetry.logs import configure_logs
-from bridge.wiring import Wiring, wire
+from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.sentinel import Sentinel
+from bridge.wiring import Wiring, make_sentinel, wire
 
 
 def create_app(settings: Settings) -> Flask:
@@ -25,15 +38,19 @@ def create_app(settings: Settings) -> Flask:
 
     Raises ConfigurationError where it cannot run safely. `app.extensions["bridge"]` closes it again.
     """
-    wiring = wire(settings)
+    metrics = Metrics(settings.metrics_folder)
+    wiring = wire(settings, observer=metrics.observe_genesys)
     wiring.require_current()
     configure_logs(settings, wiring.masking)
     receiver = _receiver(wiring)
     app = Flask("bridge")
     install_problem_handlers(app)
-    app.register_blueprint(make_blueprint(receiver))
-    stall = timedelta(seconds=settings.health.stall_seconds)
-    app.register_blueprint(make_health_blueprint(wiring.database, wiring.clock, stall=stall))
+    webhooks = make_blueprint(receiver)
+    metrics.time_answers(webhooks, wiring.clock)
+    app.register_blueprint(webhooks)
+    app.register_blueprint(_metrics_page(wiring, metrics))
+    expected = expected_of(settings, wiring.destinations)
+    app.register_blueprint(make_health_blueprint(wiring.database, wiring.clock, expected))
     make_api(
         app,
         database=wiring.database,
@@ -42,28 +59,85 @@ def create_app(settings: Settings) -> Flask:
         notes=wiring.notes,
         wanted=wiring.wanted,
         public_key=wiring.signer.public_key,
+        commands=_command_room(wiring),
+        lookout=make_lookout(settings, database=wiring.database, clock=wiring.clock, forwarders=wiring.destinations),
         trusted_proxies=settings.server.trusted_proxies,
     )
-    app.extensions["bridge"] = Running(wiring, receiver)
+    make_console(app)
+    sentinel = make_sentinel(wiring, while_stalled=_alert_delivery(wiring))
+    sentinel.start()
+    app.extensions["bridge"] = Running(wiring, receiver, metrics, sentinel)
     return app
 
 
 class Running:
     """What a process that serves the app closes when it ends."""
 
-    def __init__(self, wiring: Wiring, receiver: Receiver) -> None:
+    def __init__(self, wiring: Wiring, receiver: Receiver, metrics: Metrics, sentinel: Sentinel) -> None:
         self.wiring = wiring
         self._receiver = receiver
+        self._metrics = metrics
+        self._sentinel = sentinel
 
     def close(self) -> None:
         """Commit what waits, then close everything."""
+        self._sentinel.stop()
         self._receiver.stop()
+        self._metrics.close()
         self.wiring.close()
+
+
+def _metrics_page(wiring: Wiring, metrics: Metrics) -> Blueprint:
+    settings = wiring.settings
+    return make_metrics_blueprint(
+        metrics,
+        DatabaseGauges(wiring.database, wiring.clock, wiring.destinations),
+        open_to=settings.health.metrics_from,
+        trusted_proxies=settings.server.trusted_proxies,
+        admit=lambda: admit(request, Right.LOOK),
+    )
+
+
+def _alert_delivery(wiring: Wiring) -> Callable[[], None] | None:
+    """Delivers alerts, and nothing else: who tells that no worker works cannot leave it to a worker."""
+    to = wiring.settings.alerts.destination
+    alerts = wiring.alerts
+    if to is None or alerts is None:
+        return None
+    dispatcher = Dispatcher(
+        wiring.database,
+        {to: wiring.destinations[to]},
+        clock=wiring.clock,
+        rng=SystemRandom(),
+        notes=wiring.notes,
+        max_threads=1,
+    )
+
+    def deliver() -> None:
+        alerts.flush()
+        dispatcher.deliver_due()
+
+    return deliver
+
+
+def _command_room(wiring: Wiring) -> CommandRoom:
+    return CommandRoom(
+        commands=wiring.commands,
+        purges=wiring.purges,
+        history=RecordHistory(wiring.genesys, wiring.masking),
+        waits=CommandWaits(wiring.database, wiring.clock),
+    )
 
 
 def _receiver(wiring: Wiring) -> Receiver:
     server, clock, database = wiring.settings.server, wiring.clock, wiring.database
-    commits = SharedCommits(database, clock, notes=wiring.notes, dedupe_window=server.dedupe_window)
+    commits = SharedCommits(
+        database,
+        clock,
+        notes=wiring.notes,
+        dedupe_window=server.dedupe_window,
+        mark=None if wiring.echoes is None else wiring.echoes.mark,
+    )
     return Receiver(
         {name: build_source(one, clock) for name, one in wiring.settings.sources.items()},
         server=server,

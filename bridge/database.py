@@ -15,7 +15,7 @@ import orjson
 from sqlalchemy import DateTime, Dialect, Engine, Table, Text, TypeDecorator, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from bridge.clock import Clock
@@ -27,6 +27,8 @@ except ImportError:  # no wheel for this platform: the standard library's serves
     _sqlite = sqlite3
 
 BUSY_TIMEOUT_SECONDS = 10
+#: A reading of the database's clock that took longer than this tells too little.
+SLOW_READING_SECONDS = 0.5
 #: PostgreSQL settings without which an acknowledged commit may be lost (PostgreSQL manual, chapter 30, "Reliability").
 DURABLE_POSTGRES = ("fsync", "full_page_writes", "synchronous_commit")
 
@@ -121,6 +123,11 @@ def open_database(url: str, *, pool_size: int = 8) -> Database:
         hide_parameters=True,  # they hold personal data, and would stand in every error
         connect_args={
             "connect_timeout": 5,
+            # A server that lost its power says nothing: without these, whoever waits for its answer waits two hours.
+            "keepalives_idle": 5,
+            "keepalives_interval": 3,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 15_000,
             "application_name": "genesys-bridge",
             "options": "-c timezone=UTC -c statement_timeout=30s -c lock_timeout=10s"
             " -c idle_in_transaction_session_timeout=60s",
@@ -167,7 +174,8 @@ class DatabaseClock:
     """The database's clock, read at intervals and carried on by this process's monotonic clock.
 
     So leases taken on different machines are compared on one clock, and a jump of this machine's wall clock moves
-    nothing. On SQLite the database's clock is this machine's.
+    nothing. On SQLite the database's clock is this machine's. While the database does not answer, the last reading is
+    carried on: at most one who asks for the time waits for an answer, and nobody fails once there was a first one.
     """
 
     def __init__(self, database: Database, clock: Clock, *, resync_seconds: float = 10.0) -> None:
@@ -175,21 +183,42 @@ class DatabaseClock:
         self._clock = clock
         self._resync_seconds = resync_seconds
         self._lock = threading.Lock()
-        self._read_at = float("-inf")
-        self._database_time = datetime.min.replace(tzinfo=UTC)
+        self._read_again_at = float("-inf")
+        #: What the database said, and when on the monotonic clock.
+        self._reading: tuple[datetime, float] | None = None
 
     def now(self) -> datetime:
-        with self._lock:
-            monotonic = self._clock.monotonic()
-            if monotonic - self._read_at > self._resync_seconds:
-                self._database_time = self._read()
-                monotonic = self._read_at = self._clock.monotonic()
-            return self._database_time + timedelta(seconds=monotonic - self._read_at)
+        """The current time, aware, in UTC. Raises SQLAlchemyError where the database was never heard yet."""
+        due = self._clock.monotonic() >= self._read_again_at
+        if due and self._lock.acquire(blocking=self._reading is None):
+            try:
+                self._read_unless_just_done()
+            finally:
+                self._lock.release()
+        assert self._reading is not None
+        moment, read_at = self._reading
+        return moment + timedelta(seconds=self._clock.monotonic() - read_at)
 
     def monotonic(self) -> float:
         return self._clock.monotonic()
 
-    def _read(self) -> datetime:
+    def _read_unless_just_done(self) -> None:
+        asked_at = self._clock.monotonic()
+        if asked_at < self._read_again_at:
+            return
+        try:
+            moment = self._ask()
+        except SQLAlchemyError:
+            if self._reading is None:
+                raise
+        else:
+            answered_at = self._clock.monotonic()
+            # An answer that was long on its way is old, and by it every lease would seem to last longer than it does.
+            if self._reading is None or answered_at - asked_at <= SLOW_READING_SECONDS:
+                self._reading = moment, answered_at
+        self._read_again_at = self._clock.monotonic() + self._resync_seconds
+
+    def _ask(self) -> datetime:
         if self._database.is_sqlite:
             return self._clock.now()
         with self._database.engine.connect() as connection:

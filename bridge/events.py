@@ -18,6 +18,8 @@ PURGE_COMPLETED = "purge.completed"
 PURGE_FAILED = "purge.failed"
 PURGE_CANCELLED = "purge.cancelled"
 AUDIT_SEALED = "audit.sealed"
+#: An alert: goes to the destination of [alerts] and to nobody else.
+NEEDS_ATTENTION = "bridge.needs_attention"
 
 #: The commands, imperative where events are past tense (spec: "The words").
 INTERACTION_UPDATE = "interaction.update"

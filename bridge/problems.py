@@ -12,11 +12,18 @@ from http import HTTPStatus
 
 import orjson
 from flask import Flask, Response
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from bridge.clock import new_id
 from bridge.errors import FieldError, MethodNotAllowed, Refusal, Unauthenticated
 from bridge.violations import field_errors
+
+#: What the driver raises while the database is away, busy or full, and the pool while all its connections are in use.
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+#: A restart of the database, or a fail-over, is over in about that time.
+RETRY_AFTER_SECONDS = 5
 
 _log = logging.getLogger(__name__)
 
@@ -25,6 +32,8 @@ def install_problem_handlers(app: Flask) -> None:
     """Answer every exception of `app` as a problem body. Call it after extensions that install handlers too."""
     app.register_error_handler(Refusal, _answer_refusal)
     app.register_error_handler(HTTPException, _answer_http_exception)
+    for away in DATABASE_AWAY:
+        app.register_error_handler(away, _answer_database_away)
     app.register_error_handler(Exception, _answer_surprise)
 
 
@@ -52,18 +61,32 @@ def _answer_http_exception(error: HTTPException) -> Response:
     return _problem(status, detail, errors=errors, headers=headers)
 
 
+def _answer_database_away(error: SQLAlchemyError) -> Response:
+    """Nobody's fault, and soon over; what the driver says is not told, as it may name hosts and users."""
+    occurrence = _logged(error, logging.WARNING, "the database is away")
+    return _problem(
+        503,
+        "The database cannot be used right now, and nothing is acknowledged. Come back later; of an order that changes "
+        "something, look first whether it was carried out.",
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        instance=occurrence,
+    )
+
+
 def _answer_surprise(error: Exception) -> Response:
-    """A fault of ours: nothing of it is told; the log has its place, not its message, which may hold anything."""
+    """A fault of ours: nothing of it is told."""
+    occurrence = _logged(error, logging.ERROR, "unhandled error")
+    return _problem(500, "The fault is on this side; it was logged under this instance.", instance=occurrence)
+
+
+def _logged(error: Exception, level: int, what: str) -> str:
+    """The occurrence under which the log has the error's place; not its message, which may hold anything."""
     occurrence = _occurrence()
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
-    _log.error(
-        "unhandled error %s (%s) at %s",
-        type(error).__qualname__,
-        occurrence,
-        " < ".join(reversed(frames)),
-        extra={"instance": occurrence},
-    )
-    return _problem(500, "The fault is on this side; it was logged under this instance.", instance=occurrence)
+    place = " < ".join(reversed(frames))
+    kind = type(error).__qualname__
+    _log.log(level, "%s %s (%s) at %s", what, kind, occurrence, place, extra={"instance": occurrence})
+    return occurrence
 
 
 def _problem(

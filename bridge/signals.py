@@ -17,7 +17,7 @@ _bridge = Namespace()
 event_recorded = _bridge.signal("event-recorded")
 
 #: Sent by the recorder once per transaction, after `event_recorded`, with everything that is owed.
-#: Sender: the recorder's class. Keywords: `owed: Sequence[tuple[RecordedEvent, Owed]]`, `session: Session`,
+#: Sender: `intake.recorder.record`. Keywords: `owed: Sequence[tuple[RecordedEvent, Owed]]`, `session: Session`,
 #: `now: datetime`. The outbox appends the deliveries to their lanes.
 deliveries_owed = _bridge.signal("deliveries-owed")
 
@@ -29,12 +29,14 @@ facts_established = _bridge.signal("facts-established")
 #: Sent after the commit of whatever made work for a dispatcher. No keywords. Only a hint: polling is the truth.
 work_recorded = _bridge.signal("work-recorded")
 
-#: Sent after the commit, once per try. Keywords: `destination: str`, `outcome: str`, `seconds: float`.
+#: Sent after the commit, once per try that was settled under its lease. Keywords: `destination: str`,
+#: `outcome: str` (delivered, retry_later, waiting, rejected), `seconds: float`, `settlement: Settlement`.
 delivery_settled = _bridge.signal("delivery-settled")
 
 #: Sent after the commit, or where nothing was stored. Keywords: `source: str`, `cause: str`.
 request_rejected = _bridge.signal("request-rejected")
 
 #: Something a person should look at. Keywords: `cause: str` (a stable word), `destination: str | None`,
-#: `subject: str | None` (masked), `message: str`.
+#: `subject: str | None`, `message: str` (masked); where it is about one delivery also `event_type: str` and its id,
+#: `delivery: str`. Receivers mask the subject before it leaves the process.
 needs_attention = _bridge.signal("needs-attention")

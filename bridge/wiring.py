@@ -7,17 +7,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from blinker import Signal
+
 from bridge import signals
 from bridge.audit.notes import AuditNotes
 from bridge.audit.signing import AuditSigner
 from bridge.clock import Clock, SystemClock
 from bridge.commands.asking import Commands
+from bridge.commands.echoes import Echoes
 from bridge.commands.purges import Purges, overlapping
 from bridge.database import Database, DatabaseClock, check_durability, open_database
-from bridge.destinations.registry import Forwarder, build_destinations, connect
+from bridge.destinations.registry import GENESYS, Forwarder, build_destinations, connect
 from bridge.destinations.wiring import guarded_adapter
 from bridge.errors import ConfigurationError
-from bridge.genesys import GenesysClient, RecordRules, Rules
+from bridge.genesys import GenesysClient, Observer, RecordRules, Rules
 from bridge.intake.facts import FactRecorder
 from bridge.intake.ledger import BRIDGE
 from bridge.migrate import is_current
@@ -27,7 +30,11 @@ from bridge.outbox.wakeup import Announcer
 from bridge.privacy.holds import holds_on_range
 from bridge.privacy.masking import Masking
 from bridge.settings.model import Settings
+from bridge.telemetry.alerts import Alerts
 from bridge.telemetry.attention import AttentionLog
+from bridge.telemetry.health import expected_of
+from bridge.telemetry.sentinel import Sentinel
+from bridge.telemetry.series import VerificationSeries
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +55,10 @@ class Wiring:
     genesys: GenesysClient | None
     commands: Commands
     purges: Purges
+    #: Knows the webhooks that our own commands have caused; None where no organisation is configured.
+    echoes: Echoes | None
+    #: None: alerts are log lines only.
+    alerts: Alerts | None
     _closers: list[Callable[[], None]] = field(default_factory=list, repr=False)
 
     def require_current(self) -> None:
@@ -62,8 +73,8 @@ class Wiring:
             closer()
 
 
-def wire(settings: Settings, *, clock: Clock | None = None) -> Wiring:
-    """Join the rooms for `settings`; `clock` stands in for the database's.
+def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer | None = None) -> Wiring:
+    """Join the rooms for `settings`; `clock` stands in for the database's, `observer` is told of requests to Genesys.
 
     Raises ConfigurationError where the settings do not suffice.
     """
@@ -77,7 +88,7 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Wiring:
     masking = Masking(settings.personal, key)
     notes = AuditNotes(masking)
     rules = _rules(settings, database)
-    genesys = _client(settings, rules, clock)
+    genesys = _client(settings, rules, clock, observer)
     signer = AuditSigner(settings.secret_key.reveal().encode())
     destinations = build_destinations(settings, masking=masking, clock=clock, signer=signer, genesys=genesys)
     commands = Commands(
@@ -106,16 +117,47 @@ def wire(settings: Settings, *, clock: Clock | None = None) -> Wiring:
             notes=notes,
             two_persons=settings.genesys.purge.two_persons,
         ),
+        echoes=None if genesys is None else _echoes(settings),
+        alerts=_alerts(settings, database, clock, notes, masking),
     )
     _connect(wiring)
     return wiring
 
 
-def _client(settings: Settings, rules: Rules, clock: Clock) -> GenesysClient | None:
+def make_sentinel(wiring: Wiring, *, while_stalled: Callable[[], None] | None = None) -> Sentinel:
+    """What looks for the silence of workers and sources; see `Sentinel`."""
+    return Sentinel(
+        database=wiring.database,
+        clock=wiring.clock,
+        expected=expected_of(wiring.settings, wiring.destinations),
+        sources=wiring.settings.sources.values(),
+        public_key=wiring.signer.public_key,
+        while_stalled=while_stalled,
+    )
+
+
+def _client(settings: Settings, rules: Rules, clock: Clock, observer: Observer | None) -> GenesysClient | None:
     if settings.genesys.client_id is None:
         return None
     crm = guarded_adapter(allow_inside=settings.genesys.crm.allow_local, clock=clock, limit=settings.worker_concurrency)
-    return GenesysClient(settings.genesys, rules=rules, clock=clock, crm_adapter=crm)
+    return GenesysClient(settings.genesys, rules=rules, clock=clock, crm_adapter=crm, observer=observer)
+
+
+def _alerts(
+    settings: Settings, database: Database, clock: Clock, notes: AuditNotes, masking: Masking
+) -> Alerts | None:
+    to, every = settings.alerts.destination, settings.alerts.every
+    if to is None:
+        return None
+    return Alerts(database=database, clock=clock, notes=notes, masking=masking, destination=to, every=every)
+
+
+def _echoes(settings: Settings) -> Echoes:
+    return Echoes(
+        genesys=next((one.name for one in settings.destinations.values() if one.kind == GENESYS), GENESYS),
+        sources=frozenset(one.name for one in settings.sources.values() if one.format == "genesys"),
+        window=settings.server.dedupe_window,
+    )
 
 
 def _rules(settings: Settings, database: Database) -> Rules:
@@ -139,12 +181,19 @@ def _connect(wiring: Wiring) -> None:
     announcer = Announcer(wiring.database)
     announcer.start()
     closers.append(announcer.stop)
-    attention = AttentionLog(wiring.clock, settings.alerts.every)
-    for signal, receiver in (
+    attention, series = AttentionLog(wiring.clock, settings.alerts.every), VerificationSeries()
+    receivers: list[tuple[Signal, Callable[..., object]]] = [
         (signals.deliveries_owed, append_owed),
         (signals.facts_established, facts.record_facts),
         (signals.work_recorded, announcer.announce),
         (signals.needs_attention, attention.receive),
-    ):
+        (signals.request_rejected, series.count),
+        (signals.event_recorded, series.end),
+    ]
+    if wiring.alerts is not None:
+        receivers += [(signals.needs_attention, wiring.alerts.receive), (signals.event_recorded, wiring.alerts.owe)]
+    for signal, receiver in receivers:
         signal.connect(receiver, weak=False)
         closers.append(partial(signal.disconnect, receiver))
+    if wiring.alerts is not None:
+        closers.append(wiring.alerts.close)  # the first to close: it still records

@@ -8,9 +8,11 @@ from random import SystemRandom
 import structlog
 
 from bridge.chores import Chores
+from bridge.errors import BridgeError
 from bridge.outbox.dispatcher import Dispatcher
 from bridge.settings.model import Settings
 from bridge.telemetry.logs import configure_logs
+from bridge.telemetry.metrics import Metrics
 from bridge.wiring import wire
 
 CHORE_SECONDS = 1.0
@@ -18,15 +20,21 @@ CHORE_SECONDS = 1.0
 log = structlog.get_logger()
 
 
+class DispatcherEnded(BridgeError):
+    """Nothing is delivered any more, although nobody has asked for that."""
+
+
 def run_worker(settings: Settings, stop: threading.Event) -> None:
     """Deliver what is owed until `stop` is set, then finish what is being sent and return.
 
-    Raises ConfigurationError where the settings do not suffice to start.
+    Raises ConfigurationError where the settings do not suffice to start, DispatcherEnded where it ends by a fault.
     """
-    wiring = wire(settings)
+    metrics = Metrics(settings.metrics_folder)
+    wiring = wire(settings, observer=metrics.observe_genesys)
     wiring.require_current()
     configure_logs(settings, wiring.masking)
-    active = {name: one for name, one in wiring.destinations.items() if not settings.destinations[name].paused}
+    paused = {name for name, one in settings.destinations.items() if one.paused}
+    active = {name: one for name, one in wiring.destinations.items() if name not in paused}
     dispatcher = Dispatcher(
         wiring.database,
         active,
@@ -35,7 +43,7 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
         notes=wiring.notes,
         max_threads=settings.worker_concurrency,
     )
-    chores = Chores(wiring)
+    chores = Chores(wiring, SystemRandom())
     delivering = threading.Thread(target=dispatcher.run, name="dispatcher")
     delivering.start()
     log.info("worker.started", destinations=sorted(wiring.destinations))
@@ -45,5 +53,8 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
     finally:
         dispatcher.stop()
         delivering.join()
+        metrics.close()
         wiring.close()
         log.info("worker.stopped")
+    if not stop.is_set():
+        raise DispatcherEnded("the dispatcher has ended by itself; the log says why. Start the worker again.")

@@ -75,6 +75,20 @@ def running_postgres(**settings: str) -> Iterator[PostgresServer]:
 
     Raises PostgresMissing where there are no binaries to start.
     """
+    with (
+        initialised_folder() as (binaries, folder),
+        _server(binaries, folder, settings) as port,
+        closing(_connect(port)) as admin,
+    ):
+        yield PostgresServer(port, admin)
+
+
+@contextmanager
+def initialised_folder() -> Iterator[tuple[Path, Path]]:
+    """Where the binaries are, and a folder with a new cluster in `data`, for `start_server`; it goes at the end.
+
+    Raises PostgresMissing where there are no binaries to start.
+    """
     binaries = _binaries()
     folder = Path(tempfile.mkdtemp(prefix="bridge-postgres-", dir=_fast_folder()))
     try:
@@ -82,10 +96,20 @@ def running_postgres(**settings: str) -> Iterator[PostgresServer]:
             os.chown(folder, NOBODY, NOBODY)
             binaries = _within_reach(binaries, folder)
         _run([binaries / "initdb", *INITDB_OPTIONS, "--pgdata", folder / "data"], folder)
-        with _server(binaries, folder, settings) as port, closing(_connect(port)) as admin:
-            yield PostgresServer(port, admin)
+        yield binaries, folder
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def kept(server: subprocess.Popen[bytes], folder: Path) -> Iterator[None]:
+    """While the block runs: should this process be killed, the server and its folder go as well."""
+    keeper = _as_nobody(["/bin/sh", "-c", _KEEPER, "sh", str(server.pid), str(folder)], folder)
+    try:
+        yield
+    finally:
+        keeper.kill()
+        keeper.communicate()
 
 
 @contextmanager
@@ -93,26 +117,27 @@ def _server(binaries: Path, folder: Path, settings: Mapping[str, str]) -> Iterat
     """The port of a server that answers."""
     for _ in range(5):  # somebody else may take the port first
         port = _free_port()
-        server = _start(binaries, folder, {"port": str(port), **SETTINGS, **settings})
-        keeper = _as_nobody(["/bin/sh", "-c", _KEEPER, "sh", str(server.pid), str(folder)], folder)
-        try:
-            if _answers(server, port):
-                yield port
-                return
-        finally:
-            server.send_signal(signal.SIGQUIT)
-            server.wait()
-            keeper.kill()
-            keeper.communicate()
+        server = start_server(binaries, folder, port, **settings)
+        with kept(server, folder):
+            try:
+                if answers(server, port):
+                    yield port
+                    return
+            finally:
+                server.send_signal(signal.SIGQUIT)
+                server.wait()
     raise RuntimeError(f"PostgreSQL did not start: {(folder / 'log').read_text()[-2000:]}")
 
 
-def _start(binaries: Path, folder: Path, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+def start_server(binaries: Path, folder: Path, port: int, **settings: str) -> subprocess.Popen[bytes]:
+    """Start a server on the cluster in `folder` and return at once; `answers` says when it is there."""
+    chosen = {"port": str(port), **SETTINGS, **settings}
+    options = [word for name, value in chosen.items() for word in ("-c", f"{name}={value}")]
     return _as_nobody([binaries / "postgres", "-D", folder / "data", *options], folder)
 
 
-def _answers(server: subprocess.Popen[bytes], port: int) -> bool:
+def answers(server: subprocess.Popen[bytes], port: int) -> bool:
+    """True as soon as it can be connected to; False where it has ended, or the time is up."""
     deadline = time.monotonic() + START_SECONDS
     while server.poll() is None and time.monotonic() < deadline:
         try:

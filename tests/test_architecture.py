@@ -16,12 +16,12 @@ BRIDGE = Path(__file__).parent.parent / "bridge"
 FLOORS = (
     ("errors", "clock", "settings"),
     ("events", "signals", "violations", "problems", "database", "genesys"),
-    ("tables", "differences", "migrate"),
+    ("tables", "differences", "migrate", "chore_lease"),
     ("privacy", "audit"),
     ("intake", "outbox"),
-    ("commands", "destinations", "telemetry"),
+    ("commands", "destinations", "telemetry", "keeping"),
     ("admin",),
-    ("wiring", "chores", "app", "worker", "web", "supervisor"),
+    ("wiring", "chores", "app", "worker", "web", "supervisor", "doctor"),
     ("wsgi", "serving", "demo", "cli"),
 )
 STAIRCASES = {0, 1, 2, 3, 7, 8}

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from tempfile import TemporaryDirectory
 
 import pytest
 from flask import Flask, abort
 from flask.testing import FlaskClient
 from marshmallow import Schema, ValidationError, fields
+from sqlalchemy import create_engine
 from werkzeug.exceptions import UnprocessableEntity
 from werkzeug.test import TestResponse
 
+from bridge.database import open_database
 from bridge.errors import FieldError, Invalid, TemporarilyUnavailable
 from bridge.problems import install_problem_handlers
 from bridge.violations import Violation, field_errors
@@ -43,10 +46,36 @@ def raise_conflict() -> str:
     abort(409)
 
 
+def raise_database_away() -> str:
+    open_database("postgresql://jane:s3cret@127.0.0.1:9/bridge").engine.connect()
+    return "is somebody there?"
+
+
+def raise_database_locked() -> str:
+    with TemporaryDirectory() as folder:
+        database = open_database(f"sqlite:///{folder}/bridge.db")
+        with database.write() as session, database.engine.connect() as other:
+            session.connection()  # takes the write lock
+            other.exec_driver_sql("PRAGMA busy_timeout = 1")
+            other.exec_driver_sql("CREATE TABLE t (a INTEGER)")
+    return "written"
+
+
+def raise_pool_exhausted() -> str:
+    with TemporaryDirectory() as folder:
+        engine = create_engine(f"sqlite:///{folder}/bridge.db", pool_size=1, max_overflow=0, pool_timeout=0.01)
+        with engine.connect():
+            engine.connect()
+    return "connected"
+
+
 @pytest.fixture
 def client() -> FlaskClient:
     app = Flask(__name__)
-    for view in (raise_invalid, raise_unavailable, raise_from_webargs, raise_surprise, raise_conflict):
+    for view in (
+        *(raise_invalid, raise_unavailable, raise_from_webargs, raise_surprise, raise_conflict),
+        *(raise_database_away, raise_database_locked, raise_pool_exhausted),
+    ):
         app.add_url_rule(f"/{view.__name__}", view_func=view)
     install_problem_handlers(app)
     return app.test_client()
@@ -96,6 +125,19 @@ def test_a_fault_of_ours_tells_nothing_to_the_caller_and_its_place_to_the_log(
     assert "RuntimeError" in caplog.text
     assert "raise_surprise" in caplog.text
     assert "jane" not in caplog.text + response.text
+
+
+@pytest.mark.parametrize("trouble", ["raise_database_away", "raise_database_locked", "raise_pool_exhausted"])
+def test_while_the_database_is_away_the_answer_is_to_come_back(
+    trouble: str, client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    response = client.get(f"/{trouble}")
+    problem = body(response)
+    assert (problem["status"], response.headers["Retry-After"]) == (503, "5")
+    assert str(problem["instance"]) in caplog.text
+    assert trouble in caplog.text, "the log has the place"
+    for told in ("jane", "s3cret", "127.0.0.1", "is locked"):
+        assert told not in caplog.text + response.text
 
 
 def test_marshmallows_messages_become_field_errors_with_dotted_paths() -> None:

@@ -16,7 +16,10 @@ class Right(StrEnum):
 
     LOOK = "look at events, deliveries, replays and the audit"
     STEER = "replay, cancel, pause or resume deliveries"
-    COMMAND = "give commands or follow them"
+    COMMAND = "give commands"
+    FOLLOW = "follow commands"
+    PLAN = "plan what somebody else has to approve"
+    CALL_OFF = "call off what was planned or approved"
     REVEAL = "see personal data unmasked"
     APPROVE = "approve what somebody else has planned"
     EXPORT = "export the audit"
@@ -34,15 +37,16 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+_OPERATE = frozenset({Right.LOOK, Right.FOLLOW, Right.STEER, Right.COMMAND, Right.PLAN, Right.CALL_OFF})
 #: Every role and all that it may. An admin is no approver: two persons have to agree on what cannot be undone.
 RIGHTS: Mapping[Role, frozenset[Right]] = MappingProxyType(
     {
-        Role.VIEWER: frozenset({Right.LOOK}),
-        Role.SENDER: frozenset({Right.COMMAND}),
-        Role.OPERATOR: frozenset({Right.LOOK, Right.STEER, Right.COMMAND}),
-        Role.AUDITOR: frozenset({Right.LOOK, Right.EXPORT}),
-        Role.APPROVER: frozenset({Right.LOOK, Right.APPROVE, Right.REVEAL}),
-        Role.ADMIN: frozenset({Right.LOOK, Right.STEER, Right.COMMAND, Right.MANAGE_TOKENS, Right.HOLD, Right.ERASE}),
+        Role.VIEWER: frozenset({Right.LOOK, Right.FOLLOW}),
+        Role.SENDER: frozenset({Right.COMMAND, Right.FOLLOW}),
+        Role.OPERATOR: _OPERATE,
+        Role.AUDITOR: frozenset({Right.LOOK, Right.FOLLOW, Right.EXPORT}),
+        Role.APPROVER: frozenset({Right.LOOK, Right.FOLLOW, Right.APPROVE, Right.CALL_OFF, Right.REVEAL}),
+        Role.ADMIN: _OPERATE | {Right.MANAGE_TOKENS, Right.HOLD, Right.ERASE},
     }
 )
 

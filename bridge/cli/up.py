@@ -11,6 +11,7 @@ import urllib.request
 import click
 
 from bridge import migrate
+from bridge.cli.metrics_folder import counting_together
 from bridge.cli.opened import opened_bridge, opened_database
 from bridge.cli.options import address_options, with_address
 from bridge.cli.welcome import first_token, welcome
@@ -40,7 +41,8 @@ def command(host: str | None, port: int | None) -> None:
         migrate.upgrade(database)
     with opened_bridge(settings) as bridge:
         token = first_token(bridge)
-    _run(settings, address, token, default_port=configured.port)
+    with counting_together(settings, of_several=True):
+        _run(settings, address, token, default_port=configured.port)
 
 
 def _configured() -> Settings:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
+from bridge.cli.metrics_folder import counting_together
 from bridge.cli.opened import opened_bridge
 from bridge.cli.options import address_options, with_address
 from bridge.settings import read_settings
 from bridge.supervisor import hold_lifeline
-from bridge.web.serve import run_web
 
 
 @click.command("web")
@@ -24,4 +24,7 @@ def command(host: str | None, port: int | None, lifeline: int | None) -> None:
         bridge.require_current()  # refused here with one line, not by each child in gunicorn's words
     if lifeline is not None:
         hold_lifeline(lifeline)
-    run_web(settings)
+    with counting_together(settings, of_several=settings.web_concurrency > 1) as settings:
+        from bridge.web.serve import run_web  # only now: see `counting_together`
+
+        run_web(settings)

@@ -10,6 +10,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -22,6 +23,7 @@ from bridge import __version__
 from bridge.destinations.answers import judge, judge_trouble
 from bridge.destinations.authentication import authentication
 from bridge.destinations.deadline import Deadline
+from bridge.destinations.samples import TRIAL_EVENT, TRIAL_HEADER, trial_event
 from bridge.destinations.signing import signatures
 from bridge.destinations.subscription import Subscription
 from bridge.destinations.transform import TransformFailed
@@ -70,6 +72,8 @@ class HttpForwarder(ABC):
     #: The event types that it has a body for; None: every one.
     sendable: ClassVar[frozenset[str] | None] = None
     content_type: ClassVar[str] = "application/json"
+    #: The type of the event that `try_out` sends: the one that does the least where a receiver takes it for real.
+    trial_type: ClassVar[str] = TRIAL_EVENT
 
     def __init__(self, settings: DestinationSettings, around: Surroundings) -> None:
         """Raises ConfigurationError where the settings cannot be used."""
@@ -123,6 +127,18 @@ class HttpForwarder(ABC):
             return RetryLater(reason=str(failed), error_class="transform", slow=True)
         return self._exchange(delivery.event, delivery.webhook_id, body, deadline)
 
+    def try_out(self) -> Outcome:
+        """Send `samples.trial_event` once, with `X-Bridge-Test: true`, as deliveries are sent; owed to nobody."""
+        deadline = Deadline(self._policy.timeout, self._clock)
+        if not self._can_send(self.trial_type):
+            return Rejected(reason=self._no_request_for(self.trial_type), error_class="event")
+        event = trial_event(self.trial_type, self._clock.now())
+        try:
+            body = self._encoded(event)
+        except TransformFailed:  # it is about real events, of which this one has nothing
+            body = orjson.dumps(self.body(event))
+        return self._exchange(event, f"test_{event.id}", body, deadline, TRIAL_HEADER)
+
     def preview(self, event: RecordedEvent) -> RequestPreview:
         """The request that `event` would become; nothing is sent, and no token fetched.
 
@@ -149,11 +165,18 @@ class HttpForwarder(ABC):
         """Close the connections that wait; those in use close when their try ends."""
         self._transport.close()
 
-    def _exchange(self, event: RecordedEvent, webhook_id: str, body: bytes, deadline: Deadline) -> Outcome:
+    def _exchange(
+        self,
+        event: RecordedEvent,
+        webhook_id: str,
+        body: bytes,
+        deadline: Deadline,
+        marks: Mapping[str, str] = MappingProxyType({}),
+    ) -> Outcome:
         sent = Exchange(sent_bytes=len(body), sent_sha256=hashlib.sha256(body).hexdigest())
         try:
             proof = self._authentication.headers(deadline)
-            request = self._request(event, webhook_id, body, proof)
+            request = self._request(event, webhook_id, body, {**proof, **marks})
             response = self._transport.send_within(request, deadline)
         except Trouble as trouble:
             return judge_trouble(trouble, sent if trouble.sent else Exchange())

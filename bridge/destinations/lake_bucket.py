@@ -30,7 +30,8 @@ from requests.structures import CaseInsensitiveDict
 from bridge.destinations.answers import judge, judge_trouble
 from bridge.destinations.deadline import Deadline
 from bridge.destinations.forwarder import USER_AGENT, RequestPreview
-from bridge.destinations.lake_objects import object_key, object_line, packed
+from bridge.destinations.lake_objects import object_key, object_line, packed, trial_key
+from bridge.destinations.samples import TRIAL_EVENT, trial_event
 from bridge.destinations.transform import TransformFailed
 from bridge.destinations.trouble import Trouble
 from bridge.destinations.wiring import Surroundings, naming, transform_of, transport_for
@@ -90,8 +91,18 @@ class LakeBucket:
             content = packed(object_line(event, self._transform))
         except TransformFailed as failed:  # a person mends the expression; until then nothing is given up
             return RetryLater(reason=str(failed), error_class="transform", slow=True)
+        return self._put(object_key(self._settings.path, event), content)
+
+    def try_out(self) -> Outcome:
+        """Put one object beside those of events; what reads the lake passes over names that begin with `_`.
+
+        Source: https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
+        """
+        event = trial_event(TRIAL_EVENT, self._clock.now())
+        return self._put(trial_key(self._settings.path), packed(object_line(event, None)))
+
+    def _put(self, key: str, content: bytes) -> Outcome:
         sent = Exchange(sent_bytes=len(content), sent_sha256=hashlib.sha256(content).hexdigest())
-        key = object_key(self._settings.path, event)
         try:
             self._s3().put_object(Bucket=self._bucket, Key=key, Body=content, ContentType=CONTENT_TYPE)
         except _Answered as answered:

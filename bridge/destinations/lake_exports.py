@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from bridge.destinations.forwarder import RequestPreview
+from bridge.destinations.genesys_access import try_access
 from bridge.destinations.genesys_answers import exchange_of, held_back, tried_again
 from bridge.destinations.wiring import Surroundings
 from bridge.events import RecordedEvent
@@ -89,6 +90,10 @@ class LakeExports:
             headers={"Content-Type": "application/json", "Authorization": "…"},
             body=call.body,
         )
+
+    def try_out(self) -> Outcome:
+        """Whether Genesys would let us ask: no export is begun."""
+        return try_access(self._client, self._masking)
 
     def _failed(self, error: GenesysError, progress: Mapping[str, object] | None) -> Outcome:
         reason = self._masking.text(str(error))

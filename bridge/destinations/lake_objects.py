@@ -23,6 +23,11 @@ def object_key(path: str, event: RecordedEvent) -> str:
     return "/".join(part for part in (path.strip("/"), hour, f"{event.id}.jsonl.gz") if part)
 
 
+def trial_key(path: str) -> str:
+    """`<path>/_bridge-test.jsonl.gz`: always the same, so that trials do not pile up."""
+    return "/".join(part for part in (path.strip("/"), "_bridge-test.jsonl.gz") if part)
+
+
 def object_line(event: RecordedEvent, transform: Transform | None) -> bytes:
     """The event as a CloudEvent in JSON, or what `transform` makes of that. Raises TransformFailed."""
     body = structured(event)

@@ -27,7 +27,7 @@ from bridge.destinations.wiring import Surroundings
 from bridge.errors import ConfigurationError
 from bridge.events import Owed, RecordedEvent
 from bridge.genesys import GenesysClient
-from bridge.outbox.contract import Destination
+from bridge.outbox.contract import Destination, Outcome
 from bridge.privacy.masking import Masking
 from bridge.settings.model import DestinationSettings, Settings
 from bridge.signals import event_recorded
@@ -48,6 +48,10 @@ class Forwarder(Destination, Protocol):
 
     def preview(self, event: RecordedEvent) -> RequestPreview:
         """The request that `event` would become. Raises Invalid where it becomes none."""
+        ...
+
+    def try_out(self) -> Outcome:
+        """Send one harmless request on the way that deliveries go, within `policy.timeout`; owed to nobody."""
         ...
 
     def close(self) -> None: ...

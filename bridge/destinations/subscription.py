@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bridge.events import COMMANDS, Owed, RecordedEvent
+from bridge.events import COMMANDS, NEEDS_ATTENTION, Owed, RecordedEvent, event_subject
 from bridge.settings.model import DestinationSettings
+
+_NEVER_TAKEN = COMMANDS | {NEEDS_ATTENTION}
 
 
 class Subscription:
@@ -13,7 +15,7 @@ class Subscription:
 
     A pattern is an event type, or the beginning of one with `.*` after it (`interaction.*`), or `*`. Of the types
     that match only those in `sendable` are taken; None: all of them. Commands are never taken: they are requests to
-    Genesys, not events.
+    Genesys, not events. Nor are alerts: they go where [alerts] says.
     """
 
     def __init__(
@@ -31,12 +33,12 @@ class Subscription:
     def owed(self, event: RecordedEvent) -> Owed | None:
         if not self.takes(event.type) or (self._skips_echoes and event.caused_by == self._name):
             return None
-        return Owed(destination=self._name, subject=f"event:{event.id}" if self._lane_per_event else event.subject)
+        return Owed(destination=self._name, subject=event_subject(event.id) if self._lane_per_event else event.subject)
 
     def takes(self, event_type: str) -> bool:
         if event_type not in self._types and not event_type.startswith(self._prefixes):
             return False
-        return event_type not in COMMANDS and (self._sendable is None or event_type in self._sendable)
+        return event_type not in _NEVER_TAKEN and (self._sendable is None or event_type in self._sendable)
 
     def _check(self, pattern: str) -> None:
         if self._sendable is None:

@@ -71,14 +71,17 @@ def policy_of(settings: DestinationSettings) -> DeliveryPolicy:
 
 def transport_for(settings: DestinationSettings, around: Surroundings) -> LeanAdapter:
     """The way out to this destination, and to nowhere that its settings do not allow."""
-    guard = EgressGuard(
-        allow_local=settings.allow_local, allow_private=settings.allow_private, resolver=around.resolver
-    )
-    proxy_guard = EgressGuard(allow_local=True, allow_private=True, resolver=around.resolver)
+    dialer = dialer_for(settings, clock=around.clock, resolver=around.resolver)
+    return LeanAdapter(dialer, limit=settings.max_in_flight, clock=around.clock)
+
+
+def dialer_for(settings: DestinationSettings, *, clock: Clock, resolver: Resolver = resolve) -> Dialer:
+    """What opens connections on that way."""
+    guard = EgressGuard(allow_local=settings.allow_local, allow_private=settings.allow_private, resolver=resolver)
+    proxy_guard = EgressGuard(allow_local=True, allow_private=True, resolver=resolver)
     with naming(settings, "ca_bundle" if settings.client_cert is None else "client_cert"):
         tls = tls_for(settings.ca_bundle, settings.client_cert)
-    dialer = Dialer(guard, tls=tls, now=around.clock.monotonic, proxy=_proxy(settings), proxy_guard=proxy_guard)
-    return LeanAdapter(dialer, limit=settings.max_in_flight, clock=around.clock)
+    return Dialer(guard, tls=tls, now=clock.monotonic, proxy=_proxy(settings), proxy_guard=proxy_guard)
 
 
 def guarded_adapter(*, allow_inside: bool, clock: Clock, limit: int, resolver: Resolver = resolve) -> LeanAdapter:

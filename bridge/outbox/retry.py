@@ -24,7 +24,7 @@ SLOW_BASE_SECONDS = 60.0
 
 
 class State(StrEnum):
-    """The states that are stored; all but the first are final."""
+    """The states that are stored; all but the first are final, and only `ledger.blocked` takes one of them back."""
 
     PENDING = "pending"
     DELIVERED = "delivered"

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import structlog
 
 from bridge import signals
-from bridge.outbox.contract import Rejected, RetryLater
+from bridge.outbox.contract import Delivered, Outcome, Rejected, RetryLater, Waiting
 from bridge.outbox.ledger.settle import Settlement
 from bridge.outbox.retry import State
 
 log = structlog.get_logger()
+
+_NAMES: Mapping[type[Outcome], str] = {
+    Delivered: "delivered",
+    RetryLater: "retry_later",
+    Waiting: "waiting",
+    Rejected: "rejected",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +42,11 @@ def tell(results: Iterable[Settlement], *, lost: set[str], opened: Iterable[str]
             log.warning("lease.lost", delivery=delivery.delivery_id, destination=delivery.destination)
             continue
         signals.delivery_settled.send(
-            tell, destination=delivery.destination, outcome=one.outcome, seconds=one.duration_ms / 1000
+            tell,
+            destination=delivery.destination,
+            outcome=_NAMES[type(one.outcome)],
+            seconds=one.duration_ms / 1000,
+            settlement=one,
         )
         attention = attention_for(one)
         if attention is not None:
@@ -45,6 +56,8 @@ def tell(results: Iterable[Settlement], *, lost: set[str], opened: Iterable[str]
                 destination=delivery.destination,
                 subject=delivery.event.subject,
                 message=attention.message,
+                event_type=delivery.event.type,
+                delivery=delivery.delivery_id,
             )
 
 

@@ -46,7 +46,7 @@ _RESERVED_HEADERS: Final = frozenset(
         *("connection", "content-encoding", "content-length", "content-type", "host", "te", "trailer"),
         *("transfer-encoding", "upgrade", "authorization", "cookie", "proxy-authorization"),
         *("idempotency-key", "traceparent", "webhook-id", "webhook-signature", "webhook-timestamp"),
-        "x-correlation-id",
+        *("x-bridge-test", "x-correlation-id"),
     }
 )
 _DATALAKE_ONLY: Final = ("bucket", "path", "sink", "endpoint_url", "access_key", "secret_key", "region")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from marshmallow import EXCLUDE, ValidationError
@@ -44,6 +45,16 @@ class DatabaseUrl(Value[str]):
         return text
 
 
+class FolderPath(Value[Path]):
+    """A folder, which need not be there yet."""
+
+    def read(self, value: object) -> Path:
+        path = Path(str(value))
+        if path.exists() and not path.is_dir():
+            raise ValidationError("must name a folder; what it names is a file")
+        return path
+
+
 class Switch(Value[bool]):
     """On or off, as environments say it."""
 
@@ -81,6 +92,7 @@ class EnvironmentSection(Section):
     log_level = LogLevel(data_key="LOG_LEVEL")
     log_format = Choice(("json", "text"), data_key="LOG_FORMAT")
     allow_unsafe_database = Switch(data_key="BRIDGE_ALLOW_UNSAFE_DATABASE")
+    metrics_folder = FolderPath(data_key="PROMETHEUS_MULTIPROC_DIR")
 
     def rules(self, given: Mapping[str, Any], valid: Mapping[str, Any]) -> Iterator[Problem]:
         on_sqlite = "DATABASE_URL" not in given or str(valid.get("database_url")).startswith("sqlite")

@@ -31,6 +31,14 @@ def read_settings(*, allow_literals: bool = False) -> Settings:
     return load_settings(os.environ, allow_literals=allow_literals)
 
 
+def count_together_in(folder: Path) -> None:
+    """Let this process and all that it starts keep their numbers in `folder`, as PROMETHEUS_MULTIPROC_DIR would.
+
+    Only before prometheus_client is imported: it looks at its variable once.
+    """
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
 def load_settings(environ: Mapping[str, str], *, allow_literals: bool = False, working_dir: Path = Path()) -> Settings:
     """The settings that `environ` and the file that it names give; the file is optional unless named.
 

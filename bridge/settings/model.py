@@ -319,5 +319,7 @@ class Settings:
     log_format: Literal["json", "text"] | None = None
     #: BRIDGE_ALLOW_UNSAFE_DATABASE: accept a PostgreSQL that may lose acknowledged commits.
     allow_unsafe_database: bool = False
+    #: PROMETHEUS_MULTIPROC_DIR: where the processes of this machine count together; None: each for itself.
+    metrics_folder: Path | None = None
     #: What checks, but a person should know (an unverified source, …).
     warnings: tuple[str, ...] = ()

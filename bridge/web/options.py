@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gunicorn.http.wsgi
@@ -41,6 +43,7 @@ def gunicorn_options(settings: Settings) -> dict[str, object]:
         "forwarded_allow_ips": ",".join(str(network) for network in settings.server.trusted_proxies),
         "forwarder_headers": "",
         "worker_exit": _close_app,
+        "child_exit": _counting_without(settings.metrics_folder),
         "accesslog": None,
         "control_socket_disable": True,
     }
@@ -48,6 +51,18 @@ def gunicorn_options(settings: Settings) -> dict[str, object]:
 
 def _address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _counting_without(folder: Path | None) -> Callable[[object, Any], None]:
+    """What a child that has ended said of the present counts no more; what it has counted stays."""
+
+    def forget(_arbiter: object, worker: Any) -> None:
+        if folder is not None:
+            from prometheus_client.multiprocess import mark_process_dead  # only now: see `telemetry.metrics`
+
+            mark_process_dead(worker.pid, path=str(folder))  # type: ignore[no-untyped-call]
+
+    return forget
 
 
 def _close_app(_arbiter: object, worker: Any) -> None:

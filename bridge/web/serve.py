@@ -7,6 +7,7 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.errors import AppImportError
+from sqlalchemy.exc import DBAPIError
 
 from bridge.app import create_app
 from bridge.errors import BridgeError
@@ -27,6 +28,8 @@ def make_app(settings: Settings) -> Flask:
         return create_app(settings)
     except BridgeError as refused:
         raise AppImportError(str(refused)) from refused
+    except DBAPIError as away:
+        raise AppImportError(f"the database cannot be used ({type(away.orig).__name__})") from away
 
 
 class _Gunicorn(BaseApplication):

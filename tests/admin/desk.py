@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Thread
@@ -14,13 +14,17 @@ from werkzeug.test import TestResponse
 
 from bridge.admin.access import Role
 from bridge.admin.api import make_api
+from bridge.admin.lookout import Lookout
 from bridge.admin.tokens import create_token
 from bridge.audit.signing import AuditSigner
+from bridge.commands.room import CommandRoom
 from bridge.database import Database
 from bridge.events import Owed, RecordedEvent
 from bridge.outbox.selection import Wants
 from bridge.privacy.masking import Masking
 from bridge.problems import install_problem_handlers
+from tests.admin.harbour import lookout
+from tests.commands.office import command_room
 from tests.fakes import FakeClock
 from tests.outbox.yard import NOTES
 
@@ -35,25 +39,25 @@ class Desk:
     database: Database
     clock: FakeClock
 
-    def token(self, role: Role) -> str:
+    def token(self, role: Role, *, person: str = "eva", destination: str | None = None) -> str:
         """The plaintext of a new token."""
         with self.database.write() as session:
             _, token = create_token(
                 session,
                 name=f"{role} for tests",
-                person="eva",
+                person=person,
                 role=role,
                 expires_at=None,
-                destination=None,
+                destination=destination,
                 now=self.clock.now(),
                 actor="cli:tests",
                 notes=NOTES,
             )
         return token
 
-    def sits(self, role: Role) -> Seat:
+    def sits(self, role: Role, *, person: str = "eva", destination: str | None = None) -> Seat:
         """Somebody of that role, ready to call."""
-        return Seat(self, self.token(role))
+        return Seat(self, self.token(role, person=person, destination=destination))
 
 
 @dataclass
@@ -70,8 +74,14 @@ class Seat:
     def get(self, path: str, **query: Any) -> TestResponse:
         return self._call("GET", path, query_string=query)
 
-    def post(self, path: str, body: object) -> TestResponse:
-        return self._call("POST", path, json=body)
+    def post(self, path: str, body: object, **headers: str) -> TestResponse:
+        return self._call("POST", path, headers, json=body)
+
+    def patch(self, path: str, body: object, **headers: str) -> TestResponse:
+        return self._call("PATCH", path, headers, json=body)
+
+    def put(self, path: str, body: object, **headers: str) -> TestResponse:
+        return self._call("PUT", path, headers, json=body)
 
     def delete(self, path: str, **query: Any) -> TestResponse:
         return self._call("DELETE", path, query_string=query)
@@ -84,12 +94,15 @@ class Seat:
             page = self.get(path, **query, cursor=page["next"]).get_json()
             yield page["items"]
 
-    def _call(self, method: str, path: str, **options: Any) -> TestResponse:
-        headers = {"Authorization": f"Bearer {self.token}"}
+    def _call(self, method: str, path: str, more: Mapping[str, str] | None = None, **options: Any) -> TestResponse:
+        headers = {"Authorization": f"Bearer {self.token}", **(more or {})}
         return self.desk.app.test_client().open(API + path, method=method, headers=headers, **options)
 
 
-def make_desk(database: Database, clock: FakeClock) -> Desk:
+def make_desk(
+    database: Database, clock: FakeClock, commands: CommandRoom | None = None, seen: Lookout | None = None
+) -> Desk:
+    """The desk over `commands` (by default no organisation is configured) and what is `seen` of destinations."""
     app = Flask("tests")
     install_problem_handlers(app)
     make_api(
@@ -100,6 +113,8 @@ def make_desk(database: Database, clock: FakeClock) -> Desk:
         notes=NOTES,
         wanted={"erp": _wants("erp")},
         public_key=SIGNER.public_key,
+        commands=commands or command_room(database, clock, masking=MASKING, notes=NOTES),
+        lookout=seen or lookout(database, clock, MASKING),
     )
     return Desk(app, database, clock)
 

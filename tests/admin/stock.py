@@ -55,17 +55,17 @@ def stock(now: datetime, *, events: int, seed: int = 1, every: timedelta = timed
     return made
 
 
-def crowd(now: datetime, events: int) -> Stock:
+def crowd(now: datetime, events: int, subject: str = SUBJECTS[0]) -> Stock:
     """So many events of one type and subject, each delivered to `erp`, one a second."""
     made = Stock()
     rng = Random(1)
     for number in range(events):
         at = now - timedelta(seconds=events - number)
-        event = {**_event(rng, at, number), "type": TYPES[0], "subject": SUBJECTS[0]}
+        event = {**_event(rng, at, number), "type": TYPES[0], "subject": subject}
         made.events.append(event)
         delivery = _delivery(made, rng, event, "erp", at)
         made.deliveries.append({**delivery, **_ended("delivered", at)})
-        made.lanes["erp", SUBJECTS[0]]["head_seq"] = number + 2
+        made.lanes["erp", subject]["head_seq"] = number + 2
     return made
 
 

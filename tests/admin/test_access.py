@@ -22,8 +22,12 @@ def test_an_admin_is_an_operator_who_also_manages_but_does_not_approve() -> None
     assert Right.REVEAL not in RIGHTS[Role.ADMIN]
 
 
-def test_a_sender_gives_commands_and_sees_nothing_else() -> None:
-    assert RIGHTS[Role.SENDER] == {Right.COMMAND}
+def test_a_sender_gives_commands_follows_them_and_sees_nothing_else() -> None:
+    assert RIGHTS[Role.SENDER] == {Right.COMMAND, Right.FOLLOW}
+
+
+def test_who_plans_does_not_approve() -> None:
+    assert not [role for role, rights in RIGHTS.items() if {Right.PLAN, Right.APPROVE} <= rights]
 
 
 def test_a_refusal_names_the_roles_that_may() -> None:

@@ -126,8 +126,11 @@ def ask(
 class Api:
     """The bridge's API as somebody with `role`."""
 
-    def __init__(self, bridge: BridgeFolder, role: str) -> None:
-        made = bridge.run("token", "create", "--name", f"test-{role}", "--role", role, "--json")
+    def __init__(
+        self, bridge: BridgeFolder, role: str, *, person: str | None = None, destination: str | None = None
+    ) -> None:
+        more = [*(["--person", person] if person else []), *(["--destination", destination] if destination else [])]
+        made = bridge.run("token", "create", "--name", f"test-{role}", "--role", role, *more, "--json")
         assert made.code == 0, made.stderr
         self._port = bridge.port
         self._headers = {"Authorization": f"Bearer {json.loads(made.stdout)['token']}"}
@@ -138,9 +141,12 @@ class Api:
         return reply.body
 
     def post(self, path: str, body: Mapping[str, object], **headers: str) -> Reply:
+        return self.send("POST", path, body, **headers)
+
+    def send(self, method: str, path: str, body: Mapping[str, object], **headers: str) -> Reply:
         content = json.dumps(body).encode()
         headers = {**self._headers, "Content-Type": "application/json", **headers}
-        return ask(self._port, "POST", f"/api/v1{path}", content, headers)
+        return ask(self._port, method, f"/api/v1{path}", content, headers)
 
 
 def eventually(true: Callable[[], bool], what: str, *, seconds: float = 20) -> None:

@@ -6,12 +6,28 @@ from collections.abc import Mapping, Sequence
 
 from flask import Flask
 
-from bridge.admin.api import audit, deliveries, events, rejections, replays, tokens
+from bridge.admin.api import (
+    audit,
+    changes,
+    deliveries,
+    destinations,
+    events,
+    lanes,
+    overview,
+    purges,
+    receivers,
+    rejections,
+    replays,
+    tokens,
+)
+from bridge.admin.api import commands as given_commands
 from bridge.admin.api.entrance import Rooms, install_rooms
 from bridge.admin.api.openapi import BridgeApi
+from bridge.admin.lookout import Lookout
 from bridge.admin.throttle import WrongTokens
 from bridge.audit.notes import AuditNotes
 from bridge.clock import Clock
+from bridge.commands.room import CommandRoom
 from bridge.database import Database
 from bridge.outbox.selection import Wants
 from bridge.privacy.masking import Masking
@@ -27,6 +43,8 @@ def make_api(
     notes: AuditNotes,
     wanted: Mapping[str, Wants],
     public_key: str,
+    commands: CommandRoom,
+    lookout: Lookout,
     trusted_proxies: Sequence[Network] = (),
 ) -> None:
     """Install the API into `app`, which answers refusals itself (`problems.install_problem_handlers`).
@@ -43,8 +61,13 @@ def make_api(
         public_key=public_key,
         trusted_proxies=trusted_proxies,
         wrong_tokens=WrongTokens(clock),
+        commands=commands,
+        lookout=lookout,
     )
     install_rooms(app, rooms)
     api = BridgeApi(app)
-    for room in (events, deliveries, replays, rejections, audit, tokens):
+    for room in (
+        *(overview, events, deliveries, replays, destinations, lanes),
+        *(changes, given_commands, purges, rejections, audit, tokens, receivers),
+    ):
         api.register_blueprint(room.blueprint)

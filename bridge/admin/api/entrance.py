@@ -6,16 +6,19 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from flask import Flask, Request, current_app
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from bridge.admin.access import READS_ARE_NOTED, Caller, Right
+from bridge.admin.lookout import Lookout
 from bridge.admin.throttle import WrongTokens
 from bridge.admin.tokens import authenticate, note_use, use_is_noted
 from bridge.audit.notes import AuditEntry, AuditNotes
 from bridge.clock import Clock
+from bridge.commands.room import CommandRoom
 from bridge.database import Database
 from bridge.errors import TooManyRequests, Unauthenticated
 from bridge.intake.peers import peer_address
@@ -40,6 +43,10 @@ class Rooms:
     public_key: str
     trusted_proxies: Sequence[Network]
     wrong_tokens: WrongTokens
+    #: Where commands are given.
+    commands: CommandRoom
+    #: How destinations and sources are doing.
+    lookout: Lookout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,13 +70,39 @@ def install_rooms(app: Flask, rooms: Rooms) -> None:
     app.extensions[_EXTENSION] = rooms
 
 
+def installed_rooms(app: Flask) -> Rooms:
+    """What `install_rooms` has kept with `app`."""
+    rooms: Rooms = app.extensions[_EXTENSION]
+    return rooms
+
+
 def admit(request: Request, right: Right) -> Call:
     """The call that `request` makes. Raises Unauthenticated, TooManyRequests after many wrong tokens, Forbidden."""
-    rooms: Rooms = current_app.extensions[_EXTENSION]
+    rooms = installed_rooms(current_app)
     now = rooms.clock.now()
-    caller = _caller(rooms, request, now)
+    caller = recognise(rooms, request.headers.get("Authorization"), request.environ, now)
     caller.require(right)
     return Call(rooms=rooms, caller=caller, now=now)
+
+
+def recognise(rooms: Rooms, header: str | None, environ: Mapping[str, Any], now: datetime) -> Caller:
+    """Whose token `header`, the value of `Authorization`, holds; its use is noted.
+
+    Raises Unauthenticated; TooManyRequests after many wrong tokens from the address in `environ` (WSGI).
+    """
+    try:
+        with rooms.database.read() as session:
+            caller = authenticate(session, header, now)
+    except Unauthenticated as refused:
+        # Only after the look-up: a right token passes from any address, so nobody can lock another out.
+        if refused.cause != "token-missing":
+            _throttle(rooms, environ)
+        raise
+    if not use_is_noted(caller, now):
+        # A database that is full or busy may not keep an administrator from looking.
+        with suppress(OperationalError), rooms.database.write() as session:
+            note_use(session, caller, now)
+    return caller
 
 
 def note_read(call: Call, request: Request) -> None:
@@ -79,24 +112,8 @@ def note_read(call: Call, request: Request) -> None:
             call.note(session, "access.read", request.path, query=request.args.to_dict())
 
 
-def _caller(rooms: Rooms, request: Request, now: datetime) -> Caller:
-    try:
-        with rooms.database.read() as session:
-            caller = authenticate(session, request.headers.get("Authorization"), now)
-    except Unauthenticated as refused:
-        # Only after the look-up: a right token passes from any address, so nobody can lock another out.
-        if refused.cause != "token-missing":
-            _throttle(rooms, request)
-        raise
-    if not use_is_noted(caller, now):
-        # A database that is full or busy may not keep an administrator from looking.
-        with suppress(OperationalError), rooms.database.write() as session:
-            note_use(session, caller, now)
-    return caller
-
-
-def _throttle(rooms: Rooms, request: Request) -> None:
-    address = peer_address(request.environ, rooms.trusted_proxies)
+def _throttle(rooms: Rooms, environ: Mapping[str, Any]) -> None:
+    address = peer_address(environ, rooms.trusted_proxies)
     wait = rooms.wrong_tokens.count(str(address))
     if wait:
         raise TooManyRequests("too many wrong tokens came from your address", retry_after=wait, cause="wrong-tokens")

@@ -51,6 +51,8 @@ class StrictParser(FlaskParser):
     DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {"json": RAISE, "query": RAISE}  # noqa: RUF012 (webargs')
 
     def load_json(self, req: flask.Request, schema: Schema) -> object:
+        if not req.mimetype and not req.content_length and "Transfer-Encoding" not in req.headers:
+            return {}  # nothing was sent: what has to be there is named
         if req.mimetype != "application/json":
             raise UnsupportedMedia("send the body as application/json", cause="content-type")
         return strict_json.parse(RequestBody(req.environ, limit=MAX_BODY_BYTES).read())

@@ -7,7 +7,7 @@ sees a request nor catches an error.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from http import HTTPStatus
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
@@ -31,6 +31,8 @@ class Answer:
 
     status: int
     value: object
+    #: Besides those that every answer has.
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,18 +51,20 @@ def operation(
     answers: Mapping[int, type[Schema] | None],
     query: type[Schema] | None = None,
     body: type[Schema] | None = None,
+    headers: type[Schema] | None = None,
     refusals: Sequence[int] = (),
 ) -> Callable[[View[P, R]], View[P, R]]:
     """Serve the view at `path` below `/api/v1`, for callers with `right`.
 
-    The view is handed the Call, then what `query` and `body` make of the request, then the path's parts by name, as
-    text. It gives the value of the first of `answers` (status → schema, None: no body), or an Answer. `refusals` are
-    the statuses that it raises beyond what every operation may.
+    The view is handed the Call, then what `headers`, `query` and `body` make of the request, then the path's parts by
+    name, as text. It gives the value of the first of `answers` (status → schema, None: no body), or an Answer.
+    `refusals` are the statuses that it raises beyond what every operation may.
     """
 
     def declare(view: View[P, R]) -> View[P, R]:
         endpoint: Any = _writes_out(view, answers)
-        for schema, location in ((body, "json"), (query, "query")):  # the last one stands outermost and is read first
+        # The last one stands outermost and is read first.
+        for schema, location in ((body, "json"), (query, "query"), (headers, "headers")):
             if schema is not None:
                 endpoint = blueprint.arguments(schema(), location=location)(endpoint)
         for status, schema in answers.items():
@@ -94,17 +98,17 @@ def _writes_out(view: Callable[..., object], answers: Mapping[int, type[Schema] 
     @wraps(view)
     def answer(*asked: object, **path: str) -> Response:
         given = view(g.call, *asked, **path)
-        status, value = (given.status, given.value) if isinstance(given, Answer) else (first, given)
-        if isinstance(value, Lines):
-            return Response(value.lines, status=status, content_type="application/x-ndjson")
-        schema = schemas[status]
-        body = b"" if schema is None else orjson.dumps(schema.dump(value))
+        chosen = given if isinstance(given, Answer) else Answer(first, given)
+        if isinstance(chosen.value, Lines):
+            return Response(chosen.value.lines, status=chosen.status, content_type="application/x-ndjson")
+        schema = schemas[chosen.status]
+        body = b"" if schema is None else orjson.dumps(schema.dump(chosen.value))
         # Whoever stands between may not keep it: it is for this caller, and it changes.
         return Response(
             body,
-            status=status,
+            status=chosen.status,
             content_type="application/json" if schema else None,
-            headers={"Cache-Control": "no-store"},
+            headers={"Cache-Control": "no-store", **chosen.headers},
         )
 
     return answer

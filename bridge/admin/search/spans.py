@@ -24,10 +24,10 @@ def within(
     conditions: list[ColumnElement[bool]] = []
     if since is not None:
         begin = _first_ms(session, table, time, since) - SLACK_MS
-        conditions += [table.c[time] >= since, table.c.id >= _floor(begin)]
+        conditions += [table.c[time] >= since, table.c.id >= first_id(begin)]
     if until is not None:
         end = _first_ms(session, table, time, until) + SLACK_MS
-        conditions += [table.c[time] < until, table.c.id < _floor(end)]
+        conditions += [table.c[time] < until, table.c.id < first_id(end)]
     return conditions
 
 
@@ -36,7 +36,7 @@ def _first_ms(session: Session, table: Table, time: str, moment: datetime) -> in
     low, high = 0, _END_MS
     while high - low > SLACK_MS // 10:
         middle = (low + high) // 2
-        at = session.scalar(select(table.c[time]).where(table.c.id >= _floor(middle)).order_by(table.c.id).limit(1))
+        at = session.scalar(select(table.c[time]).where(table.c.id >= first_id(middle)).order_by(table.c.id).limit(1))
         if at is None or at >= moment:
             high = middle
         else:
@@ -44,7 +44,7 @@ def _first_ms(session: Session, table: Table, time: str, moment: datetime) -> in
     return high
 
 
-def _floor(ms: int) -> str:
+def first_id(ms: int) -> str:
     """The smallest UUIDv7 of that millisecond (RFC 9562, section 5.7)."""
     bounded = min(max(ms, 0), _END_MS - 1)
     return str(UUID(int=bounded << 80 | 7 << 76 | 2 << 62))

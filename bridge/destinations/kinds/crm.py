@@ -30,15 +30,21 @@ _METRICS = ("mergeLatencyMs", "deduplicationAccuracy", "priorityScore")
 class Crm(HttpForwarder):
     default_events = (CONVERSATION_ATTRIBUTES_UPDATED, INTERACTION_UPDATED, INTERACTION_MERGED)
     sendable = frozenset(default_events)
+    trial_type = CONVERSATION_ATTRIBUTES_UPDATED
 
     def body(self, event: RecordedEvent) -> object:
-        if event.type == INTERACTION_MERGED:
-            return _merged(event)
-        name, keys = _TOLD[event.type]
-        return {"eventType": name, "payload": {key: event.payload.get(key) for key in keys}}
+        return told_to_crm(event)
 
 
-def _merged(event: RecordedEvent) -> object:
+def told_to_crm(event: RecordedEvent) -> dict[str, object]:
+    """The body for `event`, of one of the types of `Crm.sendable`."""
+    if event.type == INTERACTION_MERGED:
+        return _merged(event)
+    name, keys = _TOLD[event.type]
+    return {"eventType": name, "payload": {key: event.payload.get(key) for key in keys}}
+
+
+def _merged(event: RecordedEvent) -> dict[str, object]:
     """Spec 4, merge, step 7. A merge that Genesys only told us of has no metrics: null, never a made-up number."""
     payload = event.payload
     return {

@@ -37,6 +37,8 @@ class Bucket(Protocol):
 
     def preview(self, event: RecordedEvent) -> RequestPreview: ...
 
+    def try_out(self) -> Outcome: ...
+
     def close(self) -> None: ...
 
 
@@ -95,6 +97,15 @@ class Datalake:
             wrong = FieldError(field="type", rule="request", message=message)
             raise Invalid("This event becomes no request.", errors=[wrong])
         return shown
+
+    def try_out(self) -> Outcome:
+        """Write an object that no reader of the lake looks at, and ask Genesys whether it lets us in; no export."""
+        if self._bucket is not None:
+            written = self._bucket.try_out()
+            if self._exports is None or not isinstance(written, Delivered):
+                return written
+        assert self._exports is not None  # as __init__ saw to
+        return self._exports.try_out()
 
     def close(self) -> None:
         if self._bucket is not None:

@@ -16,21 +16,27 @@ class Erp(HttpForwarder):
 
     default_events = (RECORD_UPDATED,)
     sendable = frozenset(_ACTIONS)
+    trial_type = RECORD_UPDATED
 
     def __init__(self, settings: DestinationSettings, around: Surroundings) -> None:
         super().__init__(settings, around)
         self._says_action = any(self.subscription.takes(each) for each in (RECORD_CREATED, RECORD_DELETED))
 
     def body(self, event: RecordedEvent) -> object:
-        record = event.payload
-        body = {
-            "source": _SOURCE,
-            "schemaName": record["schemaName"],
-            "recordId": record["recordId"],
-            "timestamp": record["modifiedTime"],
-            "modifiedBy": record["modifiedBy"],
-            "fields": record["fields"],
-        }
-        if self._says_action:
-            body["action"] = _ACTIONS[event.type]
-        return body
+        return told_to_erp(event, says_action=self._says_action)
+
+
+def told_to_erp(event: RecordedEvent, *, says_action: bool) -> dict[str, object]:
+    """The body for `event`, of one of the types of `Erp.sendable`."""
+    record = event.payload
+    body = {
+        "source": _SOURCE,
+        "schemaName": record["schemaName"],
+        "recordId": record["recordId"],
+        "timestamp": record["modifiedTime"],
+        "modifiedBy": record["modifiedBy"],
+        "fields": record["fields"],
+    }
+    if says_action:
+        body["action"] = _ACTIONS[event.type]
+    return body

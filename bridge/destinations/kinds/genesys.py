@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from bridge.clock import rfc3339
 from bridge.destinations.command_audit import audit_entry, signed_fact
 from bridge.destinations.forwarder import RequestPreview
+from bridge.destinations.genesys_access import try_access
 from bridge.destinations.genesys_answers import exchange_of, held_back, tried_again
 from bridge.destinations.wiring import Surroundings, policy_of
 from bridge.errors import ConfigurationError, FieldError, Invalid
@@ -77,6 +78,10 @@ class Genesys:
         """A command is several requests, each made of what Genesys answered to the one before."""
         error = FieldError(field="destination", rule="request", message="See the command: GET /api/v1/commands/{id}.")
         raise Invalid("A command has no single request to show.", errors=[error])
+
+    def try_out(self) -> Outcome:
+        """Read something that is not there: shows that credentials and the way are fine, and changes nothing."""
+        return try_access(self._client, self._masking)
 
     def close(self) -> None:
         """Nothing is held open beyond a step."""

@@ -21,6 +21,7 @@ _AUDIT_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 class Governance(HttpForwarder):
     default_events = (PURGE_COMPLETED, PURGE_FAILED, PURGE_CANCELLED, AUDIT_SEALED)
     sendable = frozenset(default_events)
+    trial_type = AUDIT_SEALED
 
     def body(self, event: RecordedEvent) -> object:
         return event.payload
