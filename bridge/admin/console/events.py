@@ -1,0 +1,50 @@
+"""Pages of events: the list, and one with what became of it. They may not write but the audit."""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from bridge.admin.access import Right
+from bridge.admin.api.deliveries import get_delivery
+from bridge.admin.api.events import get_event, get_raw_body, list_events, reveal_raw_body
+from bridge.admin.api.queries import EventQuerySchema, ReasonSchema
+from bridge.admin.console.door import Visit, page
+from bridge.admin.console.queries import read_listing, read_order
+from bridge.admin.console.rendering import show
+from bridge.events import COMMANDS
+
+_QUERY = EventQuerySchema()
+_REASON = ReasonSchema()
+#: Deliveries of one event that are shown with their attempts; the list has the others.
+_MOST_DELIVERIES = 20
+
+
+@page("/events", right=Right.LOOK)
+def events(visit: Visit) -> Response:
+    asked = read_listing(_QUERY, request.args)
+    found = None if asked.listing is None else list_events(visit.call, asked.listing)
+    return show("events.html", status=asked.status, asked=asked, found=found)
+
+
+@page("/events/<uuid:event_id>", right=Right.LOOK)
+def event(visit: Visit, event_id: str) -> Response:
+    return _event_page(visit, event_id, get_raw_body(visit.call, event_id))
+
+
+@page("/events/<uuid:event_id>/reveal", right=Right.REVEAL, method="POST")
+def reveal(visit: Visit, event_id: str) -> Response:
+    order = read_order(_REASON, {"reason": request.form.get("reason", "")})
+    return _event_page(visit, event_id, reveal_raw_body(visit.call, order, event_id))
+
+
+def _event_page(visit: Visit, event_id: str, body: dict[str, object]) -> Response:
+    found = get_event(visit.call, event_id)
+    shown = [get_delivery(visit.call, one.id) for one in found.deliveries[-_MOST_DELIVERIES:]]
+    return show(
+        "event.html",
+        event=found,
+        body=body,
+        deliveries=shown,
+        left_out=len(found.deliveries) - len(shown),
+        is_command=found.type in COMMANDS,
+    )

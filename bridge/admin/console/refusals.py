@@ -1,0 +1,77 @@
+"""Every refusal of the console as a page that says what to do next. It may not tell anything of a fault of ours."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Response, g, redirect, request, url_for
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from bridge.admin.access import Right
+from bridge.admin.console.door import Visit, blueprint, page
+from bridge.admin.console.rendering import show
+from bridge.admin.console.sign_in import sign_in_page
+from bridge.errors import FieldError, NotFound, Refusal, Unauthenticated
+
+_NEXT = {
+    400: "Go back and try again.",
+    403: "Go back, or sign in with a token of a role that may.",
+    404: "It may have been removed after its retention, or the address is not complete. The lists show what is there.",
+    405: "Go to the page itself; it offers what can be done.",
+    409: "Somebody, or a worker, was faster. Look at how it stands now, and decide again.",
+    413: "Select fewer rows at a time, or give a shorter reason.",
+    422: "Go back: what you typed is still there. Mend what is named below.",
+    503: "Nothing was changed. Try again in a moment.",
+}
+_TITLES = {
+    400: "That was not understood",
+    403: "You may not do that",
+    404: "There is nothing here",
+    409: "That cannot be done now",
+    422: "Something is missing or wrong",
+    503: "Not available right now",
+}
+
+
+@page("/<path:unknown>", right=Right.FOLLOW)
+def nothing_here(_visit: Visit, unknown: str) -> Response:
+    raise NotFound("no page has this address")
+
+
+@blueprint.errorhandler(Refusal)
+def refused(refusal: Refusal) -> AnyResponse:
+    if isinstance(refusal, Unauthenticated) and refusal.cause.startswith("session-"):
+        return _to_sign_in(refusal)
+    if request.endpoint == "console.open_with_token":
+        response = sign_in_page(status=refusal.status, trouble=_sentence(refusal.detail))
+    else:
+        response = _refusal_page(refusal.status, _sentence(refusal.detail), refusal.errors)
+    if refusal.retry_after is not None:
+        response.headers["Retry-After"] = str(refusal.retry_after)
+    return response
+
+
+@blueprint.errorhandler(HTTPException)
+def refused_by_flask(error: HTTPException) -> AnyResponse:
+    if error.code is not None and error.code < 400:
+        return error.get_response(request.environ)
+    return _refusal_page(error.code or 500, "")
+
+
+def _to_sign_in(refusal: Unauthenticated) -> AnyResponse:
+    after = request.full_path.rstrip("?") if request.method == "GET" else ""
+    said = "over" if refusal.cause == "session-over" else None
+    return redirect(url_for("console.sign_in", next=after or None, said=said), 303)
+
+
+def _refusal_page(status: int, detail: str, errors: tuple[FieldError, ...] = ()) -> Response:
+    title = _TITLES.get(status, HTTPStatus(status).phrase)
+    # The API's words name its own paths; here the lists are one click away.
+    detail = "" if status == 404 else detail
+    template = "refusal.html" if "visit" in g else "refusal_outside.html"
+    return show(template, status=status, title=title, detail=detail, errors=errors, then=_NEXT.get(status))
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

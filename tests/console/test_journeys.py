@@ -1,0 +1,177 @@
+"""Journeys in a real browser: by mouse, by keyboard alone, on a phone, with hostile values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from bridge.admin.access import Role
+from tests.admin.desk import Desk
+from tests.console import scenes
+from tests.console.browser import DESK, PHONE, chromium, enter, served
+from tests.console.visitors import LISTS
+from tests.outbox.yard import delivery
+
+# One browser and one database are enough to see what the script and the styles do.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def address(desk: Desk) -> Iterator[str]:
+    with served(desk) as at:
+        yield at
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that fails the test where the browser complains of a script or of the content policy."""
+    context = browser.new_context(viewport=DESK)  # type: ignore[arg-type]
+    context.set_default_timeout(5000)
+    opened = context.new_page()
+    complaints: list[str] = []
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
+    yield opened
+    context.close()
+    assert complaints == []
+
+
+def test_from_the_alarm_to_the_replay_of_a_dead_delivery(desk: Desk, address: str, page: Page) -> None:
+    dead = scenes.dead(scenes.normal(desk.database, desk.clock.now()))
+    enter(page, address, desk.token(Role.OPERATOR))
+    page.get_by_role("listitem").filter(has_text="erp: ").get_by_role("link").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Deliveries")
+    page.locator(f'a[href="/console/deliveries/{dead[0]}"]').click()
+    expect(page.get_by_text("It was given up after 1 attempt")).to_be_visible()
+    page.get_by_text("Replay it…").click()
+    page.get_by_label("Why?").fill("mended")
+    page.get_by_role("button", name="Replay this delivery").click()
+    expect(page.get_by_role("status")).to_contain_text("This is the replay")
+    assert delivery(desk.database, page.url.split("/")[-1].split("?")[0]).replay_of == dead[0]
+
+
+def test_a_filter_is_set_in_the_form_and_kept_in_the_address(desk: Desk, address: str, page: Page) -> None:
+    dead = scenes.dead(scenes.normal(desk.database, desk.clock.now()))
+    enter(page, address, desk.token(Role.VIEWER))
+    page.get_by_role("link", name="Deliveries", exact=True).click()
+    page.get_by_text("Filter", exact=True).click()
+    page.get_by_label("Destination").select_option("erp")
+    page.get_by_role("button", name="Apply").click()
+    page.get_by_role("navigation", name="State").get_by_role("link", name="Dead").click()
+    assert "destination=erp" in page.url
+    assert "state=dead" in page.url
+    expect(page.locator("tbody tr")).to_have_count(len(dead))
+    page.reload()
+    expect(page.locator("tbody tr")).to_have_count(len(dead))
+    page.get_by_role("link", name="Destination: erp").click()
+    assert "destination" not in page.url
+
+
+def test_several_are_ticked_counted_and_replayed(desk: Desk, address: str, page: Page) -> None:
+    dead = scenes.dead(scenes.normal(desk.database, desk.clock.now()))
+    enter(page, address, desk.token(Role.OPERATOR))
+    page.goto(f"{address}/console/deliveries?state=dead&destination=erp")
+    expect(page.get_by_role("button", name="Replay selected…")).to_be_disabled()
+    page.get_by_label("Select every delivery on this page").check()
+    expect(page.get_by_text(f"{len(dead)} selected")).to_be_visible()
+    page.get_by_role("button", name="Replay selected…").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Replay {len(dead)} deliveries?")
+    page.get_by_label("Why?").fill("mended")
+    page.get_by_role("button", name=f"Replay {len(dead)} deliveries").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("on their way again")
+
+
+def test_everything_can_be_reached_by_keyboard_alone(desk: Desk, address: str, page: Page) -> None:
+    dead = scenes.dead(scenes.normal(desk.database, desk.clock.now()))[0]
+    page.goto(f"{address}/console/login?next=/console/deliveries/{dead}")
+    page.keyboard.type(desk.token(Role.OPERATOR))  # the field has the focus
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Sign out").wait_for()
+    page.keyboard.press("Tab")
+    assert _focused(page) == "Skip to the content"
+    page.keyboard.press("Enter")
+    _tab_to(page, "Replay it…")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("mended")
+    _tab_to(page, "Replay this delivery")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("This is the replay")
+
+
+def test_a_page_follows_what_happens_without_being_touched(desk: Desk, address: str, page: Page) -> None:
+    page.clock.install()
+    enter(page, address, desk.token(Role.VIEWER))
+    expect(page.get_by_text("1 thing needs you")).to_be_visible()  # a source that was never heard
+    scenes.trouble(desk.database, desk.clock.now())
+    page.clock.run_for(12_000)
+    expect(page.get_by_text("its breaker is open")).to_be_visible()
+    page.get_by_role("button", name="Pause updates").click()
+    expect(page.get_by_role("button", name="Go on updating")).to_be_visible()
+
+
+def test_a_hostile_value_neither_runs_nor_breaks_the_page(desk: Desk, address: str, page: Page) -> None:
+    event, delivered = scenes.hostile(desk.database, desk.clock.now())
+    enter(page, address, desk.token(Role.APPROVER))
+    for size in (PHONE, DESK):
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        for path in ("/deliveries", "/events", f"/events/{event}", f"/deliveries/{delivered}", "/audit", "/rejections"):
+            page.goto(f"{address}/console{path}")
+            assert page.title() != "owned"
+            assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], path
+
+
+def test_every_page_fits_a_phone_and_has_enough_contrast(desk: Desk, address: str, page: Page) -> None:
+    scenes.trouble(desk.database, desk.clock.now())
+    enter(page, address, desk.token(Role.ADMIN))
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for path in LISTS:
+            page.goto(f"{address}/console{path}")
+            assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
+            assert page.evaluate(_FAINT) == [], (scheme, path)
+
+
+def _focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.textContent.trim()"))
+
+
+def _tab_to(page: Page, text: str) -> None:
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if _focused(page) == text:
+            return
+    raise AssertionError(f"{text} is not reached by the Tab key")
+
+
+#: The texts whose contrast is below AA (WCAG 2.2, 1.4.3), on the nearest background that covers.
+_FAINT = """() => {
+  const parse = (colour) => (colour.match(/[\\d.]+/g) || []).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
+    .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = parse(getComputedStyle(at).backgroundColor);
+      if (colour.length === 3 || colour[3] === 1) return colour;
+    }
+    return [255, 255, 255];
+  };
+  return [...document.querySelectorAll("main *, header *")]
+    .filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) && !e.closest("[disabled], svg"))
+    .filter((e) => {
+      const pair = [light(parse(getComputedStyle(e).color)), light(ground(e))].sort((a, b) => b - a);
+      return (pair[0] + 0.05) / (pair[1] + 0.05) < 4.5;
+    })
+    .map((e) => e.textContent.trim().slice(0, 40));
+}"""
