@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -90,10 +90,13 @@ def _covers(hold: LegalHold, interaction_type: str, start: datetime, end: dateti
 
 
 def _bounds(hold: LegalHold) -> tuple[datetime | None, datetime | None]:
-    """Where the range begins, and where it ends, which is not within it any more."""
+    """Where the range begins, and where it ends, which is not within it any more; a day that is named is held whole."""
+    ends = hold.to
+    if ends is not None and not isinstance(ends, datetime):
+        ends += timedelta(days=1)
     return (
         _moment(hold.from_) if hold.from_ is not None else None,
-        _moment(hold.to) if hold.to is not None else None,
+        _moment(ends) if ends is not None else None,
     )
 
 

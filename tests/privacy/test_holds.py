@@ -10,7 +10,7 @@ from bridge.privacy.holds import holds_event
 from bridge.settings.model import LegalHold
 
 AT = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
-CALLS_OF_MAY = LegalHold(type="voice", from_=date(2026, 5, 1), to=date(2026, 6, 1))
+CALLS_OF_MAY = LegalHold(type="voice", from_=date(2026, 5, 1), to=date(2026, 5, 31))
 
 
 def held(hold: LegalHold, subject: str = "interaction:i-1", body: bytes = b"{}", at: datetime = AT) -> bool:
