@@ -63,7 +63,7 @@ def _answer_http_exception(error: HTTPException) -> Response:
 
 def _answer_database_away(error: SQLAlchemyError) -> Response:
     """Nobody's fault, and soon over; what the driver says is not told, as it may name hosts and users."""
-    occurrence = _logged(error, logging.WARNING, "the database is away")
+    occurrence = logged(error, logging.WARNING, "the database is away")
     return _problem(
         503,
         "The database cannot be used right now, and nothing is acknowledged. Come back later; of an order that changes "
@@ -75,11 +75,11 @@ def _answer_database_away(error: SQLAlchemyError) -> Response:
 
 def _answer_surprise(error: Exception) -> Response:
     """A fault of ours: nothing of it is told."""
-    occurrence = _logged(error, logging.ERROR, "unhandled error")
+    occurrence = logged(error, logging.ERROR, "unhandled error")
     return _problem(500, "The fault is on this side; it was logged under this instance.", instance=occurrence)
 
 
-def _logged(error: Exception, level: int, what: str) -> str:
+def logged(error: Exception, level: int, what: str) -> str:
     """The occurrence under which the log has the error's place; not its message, which may hold anything."""
     occurrence = _occurrence()
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from bridge.admin.access import Role
@@ -128,6 +129,16 @@ def test_a_hostile_value_neither_runs_nor_breaks_the_page(desk: Desk, address: s
             page.goto(f"{address}/console{path}")
             assert page.title() != "owned"
             assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], path
+
+
+def test_axe_finds_no_barrier_on_any_page(desk: Desk, address: str, page: Page) -> None:
+    made = scenes.trouble(desk.database, desk.clock.now())
+    paths = (f"/deliveries/{scenes.dead(made)[0]}", "/destinations/erp", "/replays/new?count=1&destination=erp")
+    axe = Axe()
+    enter(page, address, desk.token(Role.ADMIN))
+    for path in (*LISTS, *paths):
+        page.goto(f"{address}/console{path}")
+        assert [one["id"] for one in axe.run(page).response["violations"]] == [], path
 
 
 def test_every_page_fits_a_phone_and_has_enough_contrast(desk: Desk, address: str, page: Page) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import text
 
 from bridge.admin.access import Role
 from tests.admin.desk import Desk
@@ -107,3 +108,27 @@ def test_an_address_that_is_none_says_so_within_the_console(desk: Desk) -> None:
         assert answer.status_code == 404, path
         assert "There is nothing here" in answer.text
         assert answer.mimetype == "text/html"
+
+
+def test_a_fault_of_ours_is_a_page_that_tells_nothing_of_it(desk: Desk) -> None:
+    event = scenes.normal(desk.database, desk.clock.now()).events[0]["id"]
+    visitor = sign_in(desk, Role.VIEWER)
+    with desk.database.write() as session:
+        session.execute(text("UPDATE event SET payload = '{broken'"))
+    answer = visitor.get(f"/events/{event}")
+    assert answer.status_code == 500
+    assert "Something went wrong" in answer.text
+    assert "urn:uuid:" in answer.text
+    assert "broken" not in answer.text
+    assert "Error" not in answer.text
+
+
+def test_a_database_that_is_away_is_a_page_that_says_when_to_come_back(desk: Desk) -> None:
+    visitor = sign_in(desk, Role.VIEWER)
+    with desk.database.write() as session:
+        session.execute(text("DROP TABLE rejection"))
+    answer = visitor.get("/rejections")
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "The database cannot be used right now" in answer.text
+    assert "no such table" not in answer.text

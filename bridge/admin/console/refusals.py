@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 
 from flask import Response, g, redirect, request, url_for
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -13,6 +15,7 @@ from bridge.admin.console.door import Visit, blueprint, page
 from bridge.admin.console.rendering import show
 from bridge.admin.console.sign_in import sign_in_page
 from bridge.errors import FieldError, NotFound, Refusal, Unauthenticated
+from bridge.problems import DATABASE_AWAY, RETRY_AFTER_SECONDS, logged
 
 _NEXT = {
     400: "Go back and try again.",
@@ -22,7 +25,8 @@ _NEXT = {
     409: "Somebody, or a worker, was faster. Look at how it stands now, and decide again.",
     413: "Select fewer rows at a time, or give a shorter reason.",
     422: "Go back: what you typed is still there. Mend what is named below.",
-    503: "Nothing was changed. Try again in a moment.",
+    500: "Try again in a moment. If it stays, `bridge doctor` tells what is usually wrong.",
+    503: "Try again in a moment. Of an order that changes something, look first whether it was carried out.",
 }
 _TITLES = {
     400: "That was not understood",
@@ -30,6 +34,7 @@ _TITLES = {
     404: "There is nothing here",
     409: "That cannot be done now",
     422: "Something is missing or wrong",
+    500: "Something went wrong",
     503: "Not available right now",
 }
 
@@ -57,6 +62,23 @@ def refused_by_flask(error: HTTPException) -> AnyResponse:
     if error.code is not None and error.code < 400:
         return error.get_response(request.environ)
     return _refusal_page(error.code or 500, "")
+
+
+def database_away(error: SQLAlchemyError) -> AnyResponse:
+    logged(error, logging.WARNING, "the database is away")
+    response = _refusal_page(503, "The database cannot be used right now.")
+    response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+for _away in DATABASE_AWAY:
+    blueprint.register_error_handler(_away, database_away)
+
+
+@blueprint.errorhandler(Exception)
+def surprised(error: Exception) -> AnyResponse:
+    occurrence = logged(error, logging.ERROR, "unhandled error")
+    return _refusal_page(500, f"The fault is on this side. It was logged as {occurrence}.")
 
 
 def _to_sign_in(refusal: Unauthenticated) -> AnyResponse:
