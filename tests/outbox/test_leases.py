@@ -8,7 +8,6 @@ from random import Random
 
 import pytest
 
-from bridge import signals
 from bridge.database import Database
 from bridge.errors import Conflict, NotFound
 from bridge.events import CONVERSATION_ATTRIBUTES_UPDATED
@@ -17,6 +16,7 @@ from bridge.outbox.ledger.cancel import cancel
 from bridge.outbox.ledger.claim import claim
 from bridge.outbox.ledger.settle import Settlement, give_back, settle
 from bridge.outbox.retry import decide
+from bridge.outbox.wakeup import Announcer
 from tests.fakes import FakeClock
 from tests.outbox.yard import NOTES, FakeDestination, attempts, delivery, dispatcher, lane, owe, states
 
@@ -147,16 +147,19 @@ def test_a_running_worker_hears_of_work_without_waiting_for_the_poll(database: D
         arrived.set()
         return Delivered()
 
+    announcer = Announcer(database)  # what a web process has on PostgreSQL; SQLite needs nobody to tell
+    announcer.start()
     worker = dispatcher(database, clock, FakeDestination(answer=answer))
     running = threading.Thread(target=worker.run)
     running.start()
     try:
         owe(database, clock.now())
-        signals.work_recorded.send(None)
-        assert arrived.wait(timeout=10)
+        announcer.announce(None)
+        assert arrived.wait(timeout=10), "the clock stands still, so that only the hint can have woken it"
     finally:
         worker.stop()
         running.join(timeout=10)
+        announcer.stop()
 
 
 def test_cancelling_a_head_lets_the_next_go_on_at_once(database: Database, clock: FakeClock) -> None:
