@@ -306,7 +306,7 @@ class ApiTokenRow(Base):
 
 
 class ConsoleSessionRow(Base):
-    """Somebody signed in to the console: ended by deleting it. Who they are and what they may is their token's to say."""
+    """Somebody signed in to the console: ended by deleting it. Who they are and what they may, their token says."""
 
     __tablename__ = "console_session"
 

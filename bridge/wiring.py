@@ -66,6 +66,7 @@ class Wiring:
         check_durability(self.database, allow_unsafe=self.settings.allow_unsafe_database)
         if not is_current(self.database):
             raise ConfigurationError(["DATABASE_URL: the database is not at this version; run `bridge db upgrade`"])
+        self.clock.now()  # once it has been read, it goes on while the database is away
 
     def close(self) -> None:
         """Disconnect the signals and close every connection."""
@@ -143,9 +144,7 @@ def _client(settings: Settings, rules: Rules, clock: Clock, observer: Observer |
     return GenesysClient(settings.genesys, rules=rules, clock=clock, crm_adapter=crm, observer=observer)
 
 
-def _alerts(
-    settings: Settings, database: Database, clock: Clock, notes: AuditNotes, masking: Masking
-) -> Alerts | None:
+def _alerts(settings: Settings, database: Database, clock: Clock, notes: AuditNotes, masking: Masking) -> Alerts | None:
     to, every = settings.alerts.destination, settings.alerts.every
     if to is None:
         return None

@@ -31,7 +31,12 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
     """
     metrics = Metrics(settings.metrics_folder)
     wiring = wire(settings, observer=metrics.observe_genesys)
-    wiring.require_current()
+    try:
+        wiring.require_current()
+    except BaseException:  # what was connected would go on listening in this process
+        metrics.close()
+        wiring.close()
+        raise
     configure_logs(settings, wiring.masking)
     paused = {name for name, one in settings.destinations.items() if one.paused}
     active = {name: one for name, one in wiring.destinations.items() if name not in paused}

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from bridge.audit.signing import AuditSigner
 from bridge.audit.verify import verify_newest
 from bridge.clock import Clock
+from bridge.destinations.registry import GENESYS
 from bridge.doctor.finding import Finding, fail, ok, warn
 from bridge.outbox.ledger.pause import paused
 from bridge.settings.model import Settings
@@ -47,8 +48,8 @@ def work(looking: Looking) -> Iterator[Finding]:
 
 
 def worker(looking: Looking) -> Finding:
-    settings = looking.settings
-    if is_stalled(looking.session, looking.clock.now(), expected_of(settings, settings.destinations)):
+    expected = expected_of(looking.settings, [*looking.settings.destinations, GENESYS])
+    if is_stalled(looking.session, looking.clock.now(), expected):
         return fail("worker", "deliveries are due and nobody sends them", "start `bridge worker`, or see its log")
     return ok("worker", "nothing has been due for long without a worker that tries it")
 

@@ -38,8 +38,10 @@ LOCAL_PERIOD: Final = timedelta(seconds=60)
 #: Beyond that, while the database is away, alerts are log lines only.
 MOST_WAITING: Final = 200
 _RETRY_SECONDS: Final = 5.0
+_MOST_TRIES: Final = 60
 _CLOSE_SECONDS: Final = 12.0  # longer than the database makes anybody wait for a lock
 _SOURCE: Final = "source:"
+_LONGEST_SUBJECT: Final = 600
 
 log = structlog.get_logger()
 _EVENT = core(EventRow)
@@ -141,8 +143,17 @@ class Alerts:
 
     def _run(self) -> None:
         while (alert := self._next(block=True)) is not None:
-            while not self._record(alert) and not self._closing.is_set():
-                self._closing.wait(_RETRY_SECONDS)
+            self._keep_trying(alert)
+
+    def _keep_trying(self, alert: _Alert) -> None:
+        """For minutes: what cannot be recorded by then must not hold up the others. Once more when closing."""
+        for _ in range(_MOST_TRIES):
+            if self._record(alert):
+                return
+            if self._closing.is_set():
+                break
+            self._closing.wait(_RETRY_SECONDS)
+        log.warning("alert.dropped", cause=alert.kind[0])
 
     def _next(self, *, block: bool) -> _Alert | None:
         try:
@@ -194,8 +205,9 @@ _NEWEST = (
 def _event(kind: Kind, payload: Mapping[str, object], masking: Masking) -> Event:
     """Its lane is its kind's, so that no alert waits behind another."""
     cause, about = kind
+    subject = f"alert:{cause}" + (f"/{masking.text(about)}" if about else "")
     return Event(
         type=NEEDS_ATTENTION,
-        subject=f"alert:{cause}" + (f"/{masking.text(about)}" if about else ""),
+        subject=subject[:_LONGEST_SUBJECT],
         payload=payload,
     )

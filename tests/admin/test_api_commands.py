@@ -93,16 +93,17 @@ def test_what_is_asked_becomes_a_command(
 
 @sqlite_only
 def test_everything_that_is_wrong_is_told_at_once_the_names_in_the_path_too(seat: Seat) -> None:
-    body = {"attributes": {"id": "x", "n": 1}, "interaction_id": "i-2", "tier": "gold"}
-    assert sorted(violations(seat.patch("/interactions/a%01b", body))) == [
+    update = {"attributes": {"id": "x", "n": 1}, "interaction_id": "i-2", "tier": "gold"}
+    assert sorted(violations(seat.patch("/interactions/a%01b", update))) == [
+        ("attributes.id", "immutable"),
         ("attributes.n", "type"),
         ("customer_id", "required"),
         ("interaction_id", "characters"),
         ("interaction_id", "unknown"),
         ("tier", "unknown"),
     ]
-    body = {"version": -1, "fields": {}, "on_conflict": "win", "record_id": "r-2", "schema": "Other", "values": {}}
-    assert sorted(violations(seat.put("/records/Any/r-1", body))) == [
+    record = {"version": -1, "fields": {}, "on_conflict": "win", "record_id": "r-2", "schema": "Other", "values": {}}
+    assert sorted(violations(seat.put("/records/Any/r-1", record))) == [
         ("fields", "required"),
         ("on_conflict", "choice"),
         ("record_id", "unknown"),
@@ -110,8 +111,8 @@ def test_everything_that_is_wrong_is_told_at_once_the_names_in_the_path_too(seat
         ("values", "unknown"),
         ("version", "range"),
     ]
-    body = dict[str, object](attributes={"a": 1_000_000_000, "": "x"}, participant="p-1")
-    assert sorted(violations(seat.patch("/conversations/c-1/attributes", body))) == [
+    attributes = {"attributes": {"a": 1_000_000_000, "": "x"}, "participant": "p-1"}
+    assert sorted(violations(seat.patch("/conversations/c-1/attributes", attributes))) == [
         ("attributes.", "key"),
         ("attributes.a", "range"),
         ("participant", "unsupported"),

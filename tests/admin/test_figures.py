@@ -103,6 +103,21 @@ def test_rates_tell_of_the_tries_of_the_last_hour(database: Database, clock: Fak
     assert figures(database, clock.now()).success_rate_1h == 0.75
 
 
+def test_a_try_counts_once_whatever_became_of_its_delivery(database: Database, clock: FakeClock) -> None:
+    dead = Rejected(reason="answered 422", error_class="status", exchange=Exchange(status=422))
+    deliver(database, clock, [answered(), dead, dead, dead])
+    assert figures(database, clock.now()).success_rate_1h == 0.25
+    assert figures(database, clock.now()).rate_1m == 0.017
+
+
+def test_of_several_errors_the_newest_is_told(database: Database, clock: FakeClock) -> None:
+    for error in ("first", "second", "third"):
+        clock.advance(1)
+        deliver(database, clock, [Rejected(reason=error, error_class="status")])
+    found = figures(database, clock.now())
+    assert (found.last_error, found.last_error_at) == ("third", clock.now())
+
+
 def test_a_delivery_that_took_several_tries_counts_each(database: Database, clock: FakeClock) -> None:
     erp = deliver(database, clock, [RetryLater(reason="refused", error_class="connect")])
     clock.advance(1)

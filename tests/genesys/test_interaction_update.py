@@ -69,6 +69,7 @@ def test_every_violation_is_told_at_once(outbox: Outbox) -> None:
         outbox, interaction_id="", customer_id="a\nb", attributes={"id": "x", "n": 1}, disposition_code=7, more=1
     )
     assert sorted(found) == [
+        ("attributes.id", "immutable"),
         ("attributes.n", "type"),
         ("customer_id", "characters"),
         ("disposition_code", "type"),

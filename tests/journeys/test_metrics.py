@@ -76,6 +76,27 @@ def test_bridge_up_shows_what_its_worker_has_delivered(
         assert up.stop() == 0
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_several_web_processes_count_together_and_leave_nothing_behind(
+    tmp_path: Path, database_url: str, erp: Receiver
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with site(tmp_path, database_url, configuration(erp, erp)) as bridge:
+        bridge.environment |= {"WEB_CONCURRENCY": "3", "TMPDIR": str(temporary)}
+        web = bridge.start("web")
+        bridge.wait_ready()
+        with ThreadPoolExecutor(4) as senders:
+            replies = list(senders.map(lambda number: post(bridge.port, record_update(f"r-{number}", 1)), range(30)))
+        assert {reply.status for reply in replies} == {202}
+        for _ in range(6):  # whichever of them answers
+            found = scrape(bridge.url)
+            assert value(found, "bridge_events_total", source="genesys", type="custom_object.record.updated") == 30
+        assert list(temporary.glob("bridge-metrics-*")) != []
+        assert web.stop() == 0
+        assert list(temporary.glob("bridge-metrics-*")) == []
+
+
 def _send_traffic(port: int) -> None:
     records = [record_update(f"r-{number}", 1) for number in range(RECORDS)]
     conversations = [attributes_update(f"c-{number}", 1) for number in range(CONVERSATIONS)]

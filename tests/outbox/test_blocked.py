@@ -91,6 +91,19 @@ def test_a_skipped_head_stays_dead_and_the_next_goes_on(yard: Yard) -> None:
     assert noted(yard.database) == [("lane.skipped", "cli:eva", LANE, "mended by hand", details)]
 
 
+def test_a_lane_that_nothing_waits_in_sleeps_after_a_skip(database: Database, clock: FakeClock) -> None:
+    (only,) = owe(database, clock.now(), subject=LANE, event_type=CONVERSATION_ATTRIBUTES_UPDATED)
+    erp = FakeDestination(answer=reject, policy=DeliveryPolicy(block_on_dead=True))
+    dispatcher(database, clock, erp).deliver_due()
+    with database.write() as session:
+        skip_lane(session, "erp", LANE, head=only, reason="wrong", actor="cli:eva", now=clock.now(), notes=NOTES)
+    row = lane(database, LANE)
+    assert (row.blocked_at, row.due_at, row.head_seq) == (None, None, row.last_seq + 1)
+    owe(database, clock.now(), subject=LANE, event_type=CONVERSATION_ATTRIBUTES_UPDATED, version="2")
+    erp.answer = deliver
+    assert dispatcher(database, clock, erp).deliver_due() == 1
+
+
 def test_a_released_head_is_tried_again_before_what_waits_behind_it(yard: Yard) -> None:
     assert yard.order(release_lane) == yard.ids[0]
     assert delivery(yard.database, yard.ids[0]).state == "pending"

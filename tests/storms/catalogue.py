@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from tests.storms.account import FLAWLESS_ANSWERS, ROLLING_ANSWERS
 from tests.storms.databases import POSTGRES, SQLITE
@@ -56,8 +55,11 @@ class Planted:
     seconds: float
 
 
-def _planted(name: str, fault: str, setting: Setting, nemesis: str, *, seconds: float, **more: Any) -> Planted:
-    return Planted(storm=Storm(name=name, setting=setting, nemeses=(nemesis,), **more), fault=fault, seconds=seconds)
+def _planted(
+    name: str, fault: str, setting: Setting, nemesis: str, *, seconds: float, subjects: int = 8, pace: float = 0.05
+) -> Planted:
+    storm = Storm(name=name, setting=setting, nemeses=(nemesis,), subjects=subjects, pace=pace)
+    return Planted(storm=storm, fault=fault, seconds=seconds)
 
 
 PLANTED = {
@@ -69,8 +71,6 @@ PLANTED = {
             Setting(kind=SQLITE, workers=1, plants={"web": "answer_before_commit"}),
             "kill-web",
             seconds=3.0,
-            subjects=8,
-            pace=0.05,
         ),
         _planted(
             "settle-unfenced",
@@ -94,8 +94,6 @@ PLANTED = {
             Setting(kind=SQLITE, workers=1, plants={"worker": "done_before_send"}),
             "misbehave",
             seconds=2.5,
-            subjects=8,
-            pace=0.05,
         ),
         _planted(
             "power-not-synced",
@@ -103,8 +101,6 @@ PLANTED = {
             Setting(kind=SQLITE, workers=1, plants={"web": "not_synced", "worker": "not_synced"}),
             "cut-power",
             seconds=3.0,
-            subjects=8,
-            pace=0.05,
         ),
     )
 }
@@ -119,8 +115,6 @@ def _storms() -> dict[str, Storm]:
                 storm = replace(storm, fair=ROLLING_ANSWERS)
             if word == "rolling-kept":
                 storm = replace(storm, setting=replace(setting, keeps_listeners=True), fair=FLAWLESS_ANSWERS)
-            if word == "partition":
-                storm = replace(storm, setting=replace(setting, apart=True))
             made[storm.name] = storm
     return made
 

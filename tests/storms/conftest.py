@@ -10,7 +10,6 @@ import pytest
 from tests.postgres import PostgresMissing
 from tests.storms.folders import storm_folder
 from tests.storms.nursery import Nursery
-from tests.storms.reasons import NotHere
 from tests.storms.storm import Report, Storm, rage
 
 SEED = int(os.environ.get("BRIDGE_TEST_SEED", "20261122"))
@@ -28,17 +27,18 @@ def nursery() -> Iterator[Nursery]:
 
 @pytest.fixture
 def weather(nursery: Nursery) -> Rage:
-    """Rage a storm; skip by name what cannot be had here."""
+    """Rage a storm; skip the test where there is no PostgreSQL for it, or no nemesis that can strike here."""
 
     def run(storm: Storm, *, seconds: float, turn: int = 0) -> Report:
         try:
             with storm_folder(storm.name) as folder:
-                return rage(storm, seed=SEED + turn, seconds=seconds, folder=folder, nursery=nursery)
+                report = rage(storm, seed=SEED + turn, seconds=seconds, folder=folder, nursery=nursery)
         except PostgresMissing as missing:
             if os.environ.get("CI") == "true":
                 pytest.fail(str(missing), pytrace=False)
             pytest.skip(str(missing))
-        except NotHere as why:
-            pytest.skip(str(why))
+        if len(report.skipped) == len(storm.nemeses):
+            pytest.skip("; ".join(report.skipped.values()))
+        return report
 
     return run

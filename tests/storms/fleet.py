@@ -132,6 +132,11 @@ class Program:
                 self._fleet.note_fall(Fall(self.name, None, f"did not stop within {STOP_SECONDS:g} s\n{self.words()}"))
             return child.code
 
+    def close(self) -> None:
+        """Give up the listening socket that its supervisor kept."""
+        if self._post.listener is not None:
+            self._post.listener.close()
+
     def is_up(self) -> bool:
         """Whether the running one has come up: web answers, a worker has said so."""
         if self._child is None or self._child.ended.is_set():
@@ -229,6 +234,7 @@ class Fleet:
             self._watcher.join()
         for program in self.programs:
             program.kill()
+            program.close()
 
     def _stop(self, program: Program) -> None:
         code = program.stop()

@@ -108,10 +108,13 @@ class Network:
         self._relays: list[Relay] = []
         #: By host: its way to the database.
         self._ways: dict[str, Relay] = {}
-        for name in (*hosts, "db"):
+
+    def build(self) -> None:
+        """Make the namespaces and plug in the cables. Raises NotHere."""
+        for name in (*self.hosts, "db"):
             _ip("netns", "add", self.namespace(name))
             _ip("-n", self.namespace(name), "link", "set", "lo", "up")
-        for number, host in enumerate(hosts):
+        for number, host in enumerate(self.hosts):
             self._plug(host, number)
 
     def namespace(self, host: str) -> str:
@@ -170,13 +173,12 @@ def network(hosts: Sequence[str]) -> Iterator[Network]:
     """Raises NotHere where namespaces may not be made."""
     if shutil.which("ip") is None or os.geteuid() != 0:
         raise NotHere("network namespaces take root and the command ip (Debian: iproute2)")
-    made = None
+    made = Network(f"storm{os.getpid()}", hosts)
     try:
-        made = Network(f"storm{os.getpid()}", hosts)
+        made.build()
         yield made
     finally:
-        if made is not None:
-            made.close()
+        made.close()
 
 
 def _ip(*arguments: str) -> None:

@@ -47,6 +47,8 @@ class Scene:
     power: PowerJournal | None = None
     #: By name of a program; on SQLite there is one, `machine`.
     clocks: dict[str, MovableClock] = field(default_factory=dict)
+    #: By name of a nemesis: why what it needs cannot be had here.
+    lacking: Mapping[str, str] = field(default_factory=dict)
     #: What the nemeses did, by word: `kill worker`, `cut before commit`, …
     deeds: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)

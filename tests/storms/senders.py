@@ -11,7 +11,7 @@ from tests.journeys.site import Reply, attributes_update, post, record_update
 from tests.storms.account import Account
 
 #: Between two tries of what was not acknowledged.
-AGAIN_SECONDS = 0.05
+AGAIN_SECONDS = 0.1
 #: The share of acknowledged webhooks that is sent once more, as Genesys does.
 REPEATED = 0.05
 

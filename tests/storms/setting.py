@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from bridge import migrate
-from bridge.database import open_database
+from bridge.database import Database, open_database
 from tests.journeys.site import KEY, SECRET, SIGNING_SECRET
 from tests.processes import free_port
 from tests.storms import clock_shim, listeners, power, shims
@@ -26,6 +26,7 @@ from tests.storms.listeners import Listener
 from tests.storms.network import Network, network
 from tests.storms.nursery import Nursery
 from tests.storms.power import PowerJournal
+from tests.storms.reasons import NotHere
 from tests.storms.scene import Scene
 
 _HANDED_ON = ("PATH", "HOME", "LANG", "TMPDIR")
@@ -49,8 +50,6 @@ class Setting:
     lease: float = 3.0
     receivers_take: float = 0.0
     in_flight: int = 16
-    #: Every web process and worker pair on a host of its own.
-    apart: bool = False
     #: The supervisor keeps the listening sockets, so that nobody is refused while a web process starts again.
     keeps_listeners: bool = False
 
@@ -61,7 +60,8 @@ def set_scene(
 ) -> Iterator[Scene]:
     """Everything migrated, started and up; by `nursery` where it is given and will do.
 
-    Raises PostgresMissing, or NotHere.
+    With `cut-off-host` among the nemeses every web process and every worker is on one of two hosts.
+    Raises PostgresMissing.
     """
     with ExitStack() as stack:
         ears = [listeners.erp(seconds=setting.receivers_take), listeners.crm(seconds=setting.receivers_take)]
@@ -69,21 +69,16 @@ def set_scene(
             stack.enter_context(one.receiver)
         grounds = stack.enter_context(_grounds(setting, folder, small="fill-disk" in nemeses))
         (folder / "bridge.toml").write_text(_configuration(setting, ears))
-        database = open_database(grounds.own_url)
+        database = _migrated(grounds)
         stack.callback(database.close)
-        migrate.upgrade(database)
-        database.close()
-        clocks = _clocks(setting, folder) if "jump-clock" in nemeses else {}
-        journal = _journal(grounds, folder) if "cut-power" in nemeses else None
-        preloads = _preloads(clocks, journal, folder)
-        if preloads or nursery is None:
-            nursery = Nursery(preloads)
+        props = _props(setting, nemeses, grounds, folder, stack)
+        if props.preloads or nursery is None:
+            nursery = Nursery(props.preloads)
             stack.callback(nursery.close)
-        cables = stack.enter_context(network(_HOSTS)) if setting.apart else None
-        fleet = Fleet(nursery, folder, _posts(setting, grounds, clocks, cables))
-        if cables is not None:
-            _lay(cables, grounds, ears, fleet)
+        fleet = Fleet(nursery, folder, _posts(setting, grounds, props))
         stack.callback(fleet.close)
+        if props.network is not None:
+            _lay(props.network, grounds, ears, fleet)
         fleet.start()
         yield Scene(
             fleet=fleet,
@@ -95,10 +90,64 @@ def set_scene(
             environment=_environment(grounds.own_url),
             lease=setting.lease,
             calm=threading.Event(),
-            network=cables,
-            power=journal,
-            clocks=clocks,
+            network=props.network,
+            power=props.power,
+            clocks=props.clocks,
+            lacking=props.lacking,
         )
+
+
+def _migrated(grounds: Grounds) -> Database:
+    database = open_database(grounds.own_url)
+    migrate.upgrade(database)
+    database.close()  # so that a SQLite database is in its one file, and nobody has it open
+    return database
+
+
+@dataclass
+class _Props:
+    """What only some nemeses need; `lacking` says by their names why they cannot have it here."""
+
+    clocks: dict[str, MovableClock] = field(default_factory=dict)
+    power: PowerJournal | None = None
+    network: Network | None = None
+    #: Environment of the bridge's processes.
+    preloads: dict[str, str] = field(default_factory=dict)
+    lacking: dict[str, str] = field(default_factory=dict)
+
+
+def _props(setting: Setting, nemeses: Sequence[str], grounds: Grounds, folder: Path, stack: ExitStack) -> _Props:
+    props = _Props()
+    builders = {
+        "jump-clock": lambda: _add_clocks(props, setting, folder),
+        "cut-power": lambda: _add_power(props, grounds, folder),
+        "cut-off-host": lambda: _add_network(props, stack),
+    }
+    for name in nemeses:
+        try:
+            builders.get(name, lambda: None)()
+        except NotHere as why:
+            props.lacking[name] = str(why)
+    return props
+
+
+def _add_clocks(props: _Props, setting: Setting, folder: Path) -> None:
+    """One for the machine on SQLite, where the machine's clock is the database's; else one for every worker."""
+    props.preloads["LD_PRELOAD"] = str(shims.build(clock_shim.NAME, folder))
+    names = ["machine"] if setting.kind == SQLITE else [f"worker-{n + 1}" for n in range(setting.workers)]
+    props.clocks = {name: MovableClock(folder / f"{name}.clock") for name in names}
+
+
+def _add_power(props: _Props, grounds: Grounds, folder: Path) -> None:
+    if not isinstance(grounds, SqliteFile):
+        raise NotHere("only what SQLite writes is noted")
+    props.preloads["LD_PRELOAD"] = str(shims.build(power.NAME, folder))
+    props.power = PowerJournal(grounds.file, folder)
+    props.preloads["POWER_JOURNAL"] = str(props.power.path)
+
+
+def _add_network(props: _Props, stack: ExitStack) -> None:
+    props.network = stack.enter_context(network(_HOSTS))
 
 
 @contextmanager
@@ -147,45 +196,24 @@ def _configuration(setting: Setting, ears: Sequence[Listener]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _clocks(setting: Setting, folder: Path) -> dict[str, MovableClock]:
-    """One for the machine on SQLite, where the machine's clock is the database's; else one for every worker."""
-    names = ["machine"] if setting.kind == SQLITE else [f"worker-{n + 1}" for n in range(setting.workers)]
-    return {name: MovableClock(folder / f"{name}.clock") for name in names}
-
-
-def _journal(grounds: Grounds, folder: Path) -> PowerJournal:
-    assert isinstance(grounds, SqliteFile)
-    return PowerJournal(grounds.file, folder)
-
-
-def _preloads(clocks: Mapping[str, MovableClock], journal: PowerJournal | None, folder: Path) -> dict[str, str]:
-    """What the bridge's processes need in their environment. Raises NotHere where it cannot be built."""
-    libraries = [clock_shim.NAME] if clocks else []
-    libraries += [power.NAME] if journal is not None else []
-    environment = {"LD_PRELOAD": ":".join(str(shims.build(name, folder)) for name in libraries)} if libraries else {}
-    return environment if journal is None else {**environment, "POWER_JOURNAL": str(journal.path)}
-
-
-def _posts(
-    setting: Setting, grounds: Grounds, clocks: Mapping[str, MovableClock], cables: Network | None
-) -> list[Post]:
+def _posts(setting: Setting, grounds: Grounds, props: _Props) -> list[Post]:
     posts = []
     for command, count in (("web", setting.webs), ("worker", setting.workers)):
         for number in range(count):
             name = f"{command}-{number + 1}"
-            host = _HOSTS[number % len(_HOSTS)] if cables is not None else None
-            clock = clocks.get("machine", clocks.get(name))
+            host = _HOSTS[number % len(_HOSTS)]
+            clock = props.clocks.get("machine", props.clocks.get(name))
             listener = _listener() if command == "web" and setting.keeps_listeners else None
             posts.append(
                 Post(
                     name=name,
                     command=command,
-                    environment=_environment(_url(grounds, cables, host)),
+                    environment=_environment(_url(grounds, props.network, host)),
                     port=_port(command, listener),
                     listener=listener,
                     plant=setting.plants.get(command),
                     clock=clock.path if clock is not None else None,
-                    namespace=cables.namespace(host) if cables is not None and host is not None else None,
+                    namespace=props.network.namespace(host) if props.network is not None else None,
                 )
             )
     return posts
@@ -201,8 +229,8 @@ def _port(command: str, listener: socket.socket | None) -> int:
     return free_port() if command == "web" else 0
 
 
-def _url(grounds: Grounds, cables: Network | None, host: str | None) -> str:
-    if cables is None or host is None:
+def _url(grounds: Grounds, cables: Network | None, host: str) -> str:
+    if cables is None:
         return grounds.url
     return grounds.own_url.replace("127.0.0.1", cables.address_of_database(host))
 

@@ -67,8 +67,7 @@ class Report:
 
 
 def rage(storm: Storm, *, seed: int, seconds: float, folder: Path, nursery: Nursery | None = None) -> Report:
-    """Run it in `folder`; `nursery` saves the time of making one. Raises PostgresMissing, or NotHere where its setting
-    cannot be had."""
+    """Run it in `folder`; `nursery` saves the time of making one. Raises PostgresMissing."""
     with set_scene(storm.setting, storm.nemeses, folder, nursery) as scene:
         started = time.monotonic()
         with _load(scene, storm, seed) as senders:

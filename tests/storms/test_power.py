@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
+
+from tests.storms import power
 from tests.storms.catalogue import PLANTED
 from tests.storms.conftest import Rage
+from tests.storms.reasons import NotHere
+from tests.storms.shims import build
 from tests.storms.table import table
+
+
+def test_without_a_compiler_it_is_said_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NotHere, match="C compiler"):
+        build(power.NAME, tmp_path)
 
 
 def test_what_was_acknowledged_survives_a_loss_of_power(weather: Rage) -> None:

@@ -29,7 +29,7 @@ def test_a_command_that_met_a_conflict_is_counted_with_every_request_that_it_too
         to_genesys = {"genesys": wiring.destinations["genesys"]}
         dispatcher = Dispatcher(wiring.database, to_genesys, clock=clock, rng=Random(1), notes=wiring.notes)
         [conversation, *_] = requests.get(f"{sandbox.url}/_sandbox/state", timeout=5).json()["conversations"]
-        order = {"method": "PATCH", "status": 412, "times": 1}
+        order = {"path": "/api/v2/*", "method": "PATCH", "kind": "status", "status": 412, "times": 1}
         assert requests.post(f"{sandbox.url}/_sandbox/faults", json=order, timeout=5).status_code < 300
         body = {"conversation_id": conversation, "attributes": {"tier": "gold"}}
         wiring.commands.ask(OPERATION, body, asker=ERP_TEAM)

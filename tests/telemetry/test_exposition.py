@@ -24,6 +24,13 @@ from tests.telemetry.scraping import samples, value
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 ERP = DestinationSettings(name="erp", kind="erp", url="http://127.0.0.1:9/", allow_local=True)
 
+COUNTERS = (
+    *("events", "rejections", "deliveries", "genesys_requests"),
+    *("conflicts", "commands", "retries", "violations", "purged"),
+)
+HISTOGRAMS = ("ingest", "delivery", "end_to_end", "genesys")
+GAUGES = ("backlog", "oldest_seconds", "dead", "blocked_lanes", "breaker_open", "audit_unsealed")
+
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
@@ -63,6 +70,17 @@ def test_it_is_open_to_the_addresses_of_the_settings_and_believes_only_proxies_n
     environ: dict[str, str], seen: bool
 ) -> None:
     assert is_open(environ, LOOPBACK, (ip_network("10.0.0.1/32"),)) is seen
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_it_has_every_metric_of_the_contract_and_no_other(running: tuple[FlaskClient, Wiring]) -> None:
+    client, _ = running
+    lines = [line.split(" ") for line in client.get("/metrics").text.splitlines() if line.startswith("# TYPE")]
+    assert {name: kind for _, _, name, kind in lines} == {
+        **dict.fromkeys((f"bridge_{name}_total" for name in COUNTERS), "counter"),
+        **dict.fromkeys((f"bridge_{name}_seconds" for name in HISTOGRAMS), "histogram"),
+        **dict.fromkeys((f"bridge_{name}" for name in GAUGES), "gauge"),
+    }
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

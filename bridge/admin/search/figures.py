@@ -135,7 +135,7 @@ def _latency(tries: Iterable[Row[Any]]) -> Latency | None:
 def _last_error(session: Session, destination: str, tries: Iterable[Row[Any]]) -> tuple[str | None, datetime | None]:
     failed = [row for row in tries if row.outcome != "delivered"]
     if failed:
-        newest = min(failed, key=lambda row: row.started_at)
+        newest = max(failed, key=lambda row: row.started_at)
         return newest.error, newest.started_at
     older = session.execute(_NEWEST_FAILING, {"to": destination}).one_or_none()
     return (None, None) if older is None else (older.last_error, older.finished_at)

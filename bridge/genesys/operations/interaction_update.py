@@ -47,13 +47,13 @@ _BODY = _Body()
 def read_command(body: Mapping[str, object], _check: Check) -> InteractionUpdate:
     """`{interaction_id, customer_id, attributes {str: str}, disposition_code?}`. Raises Invalid (all violations)."""
     read, errors = sift(_BODY, body)
-    attributes = read.get("attributes", {})
+    named = body.get("attributes")  # as it was sent: what has another violation in it was not read
     errors += [
         FieldError(field=f"attributes.{key}", rule="immutable", message="Cannot be changed: leave it out.")
         for key in IMMUTABLE
-        if key in attributes
+        if isinstance(named, Mapping) and key in named
     ]
-    if not errors and not attributes and read["disposition_code"] is None:
+    if not errors and not read["attributes"] and read["disposition_code"] is None:
         message = "Give at least one attribute, or a disposition_code."
         errors.append(FieldError(field="attributes", rule="required", message=message))
     refuse(errors)

@@ -8,7 +8,7 @@ overtakes. That is the only way out of a final state, and only a head that still
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Row, bindparam, case, select, update
 from sqlalchemy.orm import Session
@@ -22,6 +22,9 @@ from bridge.tables import DeliveryRow, EventRow, LaneRow, core
 _LANE = core(LaneRow)
 _DELIVERY = core(DeliveryRow)
 _EVENT = core(EventRow)
+
+#: A row of `_HEAD`: the dead delivery, and its event.
+Held: TypeAlias = Row[*tuple[Any, ...]]
 
 
 def skip_lane(
@@ -89,7 +92,7 @@ def any_blocked(session: Session, destination: str) -> bool:
     return session.scalar(_FIRST_BLOCKED, {"to": destination}) is not None
 
 
-def _held(session: Session, destination: str, subject: str, head: str | None) -> Row[Any]:
+def _held(session: Session, destination: str, subject: str, head: str | None) -> Held:
     """The dead head of a blocked lane, which is locked: of two operators the second finds what the first has done."""
     lane = session.execute(_LOCK_LANE, {"to": destination, "about": subject}).one_or_none()
     if lane is None:

@@ -17,9 +17,9 @@ from tests.storms.scene import Nemesis
 
 #: By name; made anew for every storm, with how often it strikes (seconds between two strikes).
 NEMESES: dict[str, Callable[[], Nemesis]] = {
-    "kill-worker": lambda: KillWorker(0.7),
-    "kill-web": lambda: KillWeb(1.4),
-    "kill-database": lambda: KillDatabase(5.0),
+    "kill-worker": lambda: KillWorker(0.55),
+    "kill-web": lambda: KillWeb(2.5),
+    "kill-database": lambda: KillDatabase(6.0),
     "kill-everything": lambda: KillEverything(12.0),
     "sleep": lambda: Sleep(1.0),
     "cut-at-commit": lambda: CutAtCommit(),

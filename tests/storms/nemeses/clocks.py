@@ -26,7 +26,7 @@ class JumpClock:
 
     def strike(self, scene: Scene, rng: Random) -> None:
         if not scene.clocks:
-            raise NotHere("the clock's shim is not preloaded")
+            raise NotHere(scene.lacking["jump-clock"])
         if scene.grounds.kind == SQLITE:
             self._machine += rng.choice(FORTH)
             for clock in scene.clocks.values():

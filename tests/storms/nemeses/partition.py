@@ -25,7 +25,7 @@ class CutOffHost:
 
     def strike(self, scene: Scene, rng: Random) -> None:
         if scene.network is None:
-            raise NotHere("all processes are on one host here")
+            raise NotHere(scene.lacking["cut-off-host"])
         host = rng.choice(scene.network.hosts)
         if rng.random() < 0.5:
             self._cut_off_while_it_waits(scene, host)

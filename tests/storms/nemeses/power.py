@@ -14,7 +14,7 @@ class CutPower:
 
     def strike(self, scene: Scene, rng: Random) -> None:
         if scene.power is None:
-            raise NotHere("the shim that notes what is synced is not preloaded")
+            raise NotHere(scene.lacking["cut-power"])
         for program in scene.fleet.programs:
             program.kill()
         scene.database.close()

@@ -1,10 +1,11 @@
-"""The database's clock where the database is away, or answers late."""
+"""A database behind a network: it can be away, answer late, or be gone without a word."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from sqlalchemy.exc import OperationalError
 
@@ -68,3 +69,13 @@ def test_an_answer_that_was_long_on_its_way_is_not_believed(far_database: Databa
     clock.step = 0.0
     clock.advance(11)
     assert abs(database_clock.now() - datetime.now(UTC)) < MINUTES
+
+
+def test_a_server_that_is_gone_without_a_word_is_noticed_within_seconds(far_database: Database) -> None:
+    """What it is for: the storm `partition-postgresql`, which hangs without it."""
+    with far_database.engine.connect() as connection:
+        driver: psycopg.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+        chosen = driver.info.get_parameters()
+    patience = int(chosen["keepalives_idle"]) + int(chosen["keepalives_interval"]) * int(chosen["keepalives_count"])
+    assert patience < 20
+    assert int(chosen["tcp_user_timeout"]) < 20_000
