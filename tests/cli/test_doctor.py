@@ -207,7 +207,7 @@ def test_a_source_that_has_fallen_silent(healthy: Settings, database: Database) 
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        (f"http://127.0.0.1:{free_port()}/", "refused"),
+        ("http://127.0.0.1:1/", "refused"),
         ("http://no-such-host.invalid/", "cannot be resolved"),
         ("http://169.254.169.254/latest/", "forbidden address"),
     ],
