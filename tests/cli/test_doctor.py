@@ -28,7 +28,7 @@ from bridge.settings.model import (
     SourceSettings,
     VerifySettings,
 )
-from tests.cli.faults import KEY, NOW, edit_an_entry, event, owe, seal_three, state
+from tests.cli.faults import KEY, edit_an_entry, event, now, owe, seal_three, state
 from tests.destinations.certificates import make_authority
 from tests.journeys.site import configuration, site
 from tests.processes import BridgeFolder, free_port
@@ -162,7 +162,7 @@ def test_a_worker_that_does_not_work(healthy: Settings, database: Database) -> N
 
 def test_what_waits_for_a_paused_destination_is_no_stall(healthy: Settings, database: Database) -> None:
     owe(database, due_minutes_ago=10)
-    state(database, paused_at=NOW, paused_reason="maintenance until six")
+    state(database, paused_at=now(), paused_reason="maintenance until six")
     assert "maintenance until six" in named(examined(healthy), "paused", "warn").found
 
 
@@ -180,12 +180,12 @@ def test_dead_letters_and_a_lane_that_one_of_them_blocks(healthy: Settings, data
 
 
 def test_an_open_breaker(healthy: Settings, database: Database) -> None:
-    state(database, open_until=NOW + timedelta(minutes=5))
+    state(database, open_until=now() + timedelta(minutes=5))
     named(examined(healthy), "breakers", "warn")
 
 
 def test_a_clock_that_was_ahead(healthy: Settings, database: Database) -> None:
-    event(database, received_at=NOW + timedelta(hours=2))
+    event(database, received_at=now() + timedelta(hours=2))
     named(examined(healthy), "clock", "fail")
 
 
@@ -197,7 +197,7 @@ def test_an_audit_entry_that_was_edited(healthy: Settings, database: Database) -
 
 
 def test_a_source_that_has_fallen_silent(healthy: Settings, database: Database) -> None:
-    event(database, received_at=NOW - timedelta(hours=3))
+    event(database, received_at=now() - timedelta(hours=3))
     expected = replace(SOURCE, expect_every=timedelta(hours=1))
     found = examined(replace(healthy, sources=MappingProxyType({"genesys": expected})))
     assert "silent since" in named(found, "sources-heard", "warn").found
