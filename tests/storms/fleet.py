@@ -218,7 +218,8 @@ class Fleet:
         self.falls.append(fall)
 
     def stop(self) -> None:
-        """SIGTERM to all; what ends with another exit code than 0 is a fall."""
+        """SIGTERM to all, once they are up; what ends with another exit code than 0 is a fall."""
+        self.wait_up()
         self._closing.set()
         self._watcher.join()
         stops = [threading.Thread(target=self._stop, args=(program,)) for program in self.programs]

@@ -117,8 +117,7 @@ class Gone:
     def heal(self, scene: Scene) -> None:
         """The operator's step: resume, and send again what has died. From then on nobody helps."""
         _resume_all(scene)
-        reason = "they are back"
-        done = scene.command("replay", "--state", "dead", "--reason", reason, "--rate", "1000", "--no-wait")
+        done = scene.command("replay", "--state", "dead", "--reason", "they are back", "--rate", "1000")
         assert done.returncode == 0, done.stderr
 
     def pause(self, rng: Random) -> float:
