@@ -22,8 +22,6 @@ from tests.processes import BridgeFolder, Running
 from tests.receivers import Receiver
 from tests.sandbox.calling import Caller
 
-sqlite_only = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
 CONVERSATION = "/conversations/conv-2001/attributes"
 ITEM = {"sku": "AB-1234", "quantity": 41, "price": 19.99, "status": "available"}
 MERGE = {"interactions": [{"id": "voice-1001", "type": "voice"}, {"id": "chat-1002", "type": "chat"}]}
@@ -129,7 +127,6 @@ def test_a_worker_killed_between_submit_and_poll_of_a_merge_makes_one_merge(
     assert (told.json()["event"], told.json()["interactionId"]) == ("interaction_merged", merge["id"])
 
 
-@sqlite_only
 @pytest.mark.usefixtures("worker")
 def test_purges_end_as_genesys_ends_them_and_governance_is_told(
     bridge: BridgeFolder, sandbox: SandboxServer, receivers: Receivers
