@@ -21,7 +21,7 @@ COMMANDS = {
     "web": "Receive webhooks and answer the API.",
     "worker": "Deliver what is owed.",
     "token": "Create, list and revoke API tokens.",
-    "events": "Look at events, or send one to try the bridge out.",
+    "events": "Look at events; parse unreadable ones again; send one to try the bridge out.",
     "deliveries": "Look at deliveries; replay or cancel one.",
     "replay": "Send many deliveries again.",
     "replays": "Look at replay orders.",

@@ -1,4 +1,4 @@
-"""`bridge events …`. It may not change an event."""
+"""`bridge events …`. It may not read or record an event itself."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import click
 
 from bridge.admin.search import events as search
 from bridge.cli.opened import opened_bridge
-from bridge.cli.options import json_option, page_options, page_request, span_options
+from bridge.cli.options import json_option, page_options, page_request, reason_option, span_options
 from bridge.cli.printing import Columns, print_page, print_thing
+from bridge.cli.reparsing import chosen_unreadable, print_reparsed, reparse_each
 from bridge.cli.sending import post_signed
 
 _COLUMNS: Columns = {
@@ -25,7 +26,7 @@ _COLUMNS: Columns = {
 
 @click.group("events")
 def command() -> None:
-    """Look at events, or send one to try the bridge out."""
+    """Look at events; parse unreadable ones again; send one to try the bridge out."""
 
 
 @command.command("list")
@@ -55,6 +56,26 @@ def show(event_id: str, as_json: bool) -> None:
     with opened_bridge() as bridge, bridge.database.read() as session:
         event = search.show_event(session, event_id, masking=bridge.masking, now=bridge.clock.now())
     print_thing(event, as_json=as_json)
+
+
+@command.command("reparse")
+@click.argument("event_ids", metavar="[ID]...", nargs=-1)
+@click.option("--source", help="All unreadable ones of this source.")
+@span_options
+@reason_option
+@json_option
+def reparse(event_ids: tuple[str, ...], reason: str, as_json: bool, **wanted: Any) -> None:
+    """Parse unreadable events again, with today's formats: those named, or all that the options select.
+
+    What they tell is recorded in their place and owed as if it came now, unless it was recorded meanwhile. Exit code 1
+    where one still cannot be read.
+    """
+    if bool(event_ids) == any(wanted.values()):
+        raise click.UsageError("Give IDs, or say which with --source, --since or --until.")
+    with opened_bridge() as bridge:
+        bridge.require_current()
+        chosen = event_ids or chosen_unreadable(bridge.database, search.EventFilter(**wanted))
+        print_reparsed(reparse_each(bridge, chosen, reason), as_json=as_json)
 
 
 @command.command("send")

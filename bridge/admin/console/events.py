@@ -1,12 +1,13 @@
-"""Pages of events: the list, and one with what became of it. They may not write but the audit."""
+"""Pages of events: the list, and one with what became of it. They may not record one."""
 
 from __future__ import annotations
 
-from flask import Response, request
+from flask import Response, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
 
 from bridge.admin.access import Right
 from bridge.admin.api.deliveries import get_delivery
-from bridge.admin.api.events import get_event, get_raw_body, list_events, reveal_raw_body
+from bridge.admin.api.events import get_event, get_raw_body, list_events, reparse_event, reveal_raw_body
 from bridge.admin.api.queries import EventQuerySchema, ReasonSchema
 from bridge.admin.console.door import Visit, page
 from bridge.admin.console.queries import read_listing, read_order
@@ -35,6 +36,13 @@ def event(visit: Visit, event_id: str) -> Response:
 def reveal(visit: Visit, event_id: str) -> Response:
     order = read_order(_REASON, {"reason": request.form.get("reason", "")})
     return _event_page(visit, event_id, reveal_raw_body(visit.call, order, event_id))
+
+
+@page("/events/<uuid:event_id>/reparse", right=Right.STEER, method="POST")
+def reparse(visit: Visit, event_id: str) -> AnyResponse:
+    order = read_order(_REASON, {"reason": request.form.get("reason", "")})
+    reparse_event(visit.call, order, event_id)
+    return redirect(url_for("console.event", event_id=event_id), 303)
 
 
 def _event_page(visit: Visit, event_id: str, body: dict[str, object]) -> Response:

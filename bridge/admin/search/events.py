@@ -93,6 +93,14 @@ def find_events(
     return Page(items=_with_deliveries(session, rows, masking, now), next=found.next)
 
 
+def unreadable_after(session: Session, wanted: EventFilter, after: str | None, *, limit: int) -> list[str]:
+    """Ids of unreadable events, oldest first, from the one after `after` on."""
+    conditions = _conditions(session, replace(wanted, state="unreadable"))
+    if after is not None:
+        conditions.append(_EVENT.c.id > after)
+    return list(session.scalars(select(_EVENT.c.id).where(*conditions).order_by(_EVENT.c.id).limit(limit)))
+
+
 def show_event(session: Session, event_id: str, *, masking: Masking, now: datetime) -> FoundEvent:
     """One event. Raises NotFound."""
     row = session.execute(_SHOWN.where(_EVENT.c.id == event_id)).one_or_none()
