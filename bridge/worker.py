@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from random import SystemRandom
 
 import structlog
@@ -13,7 +14,7 @@ from bridge.outbox.dispatcher import Dispatcher
 from bridge.settings.model import Settings
 from bridge.telemetry.logs import configure_logs
 from bridge.telemetry.metrics import Metrics
-from bridge.wiring import wire
+from bridge.wiring import Wiring, wire
 
 CHORE_SECONDS = 1.0
 
@@ -24,9 +25,12 @@ class DispatcherEnded(BridgeError):
     """Nothing is delivered any more, although nobody has asked for that."""
 
 
-def run_worker(settings: Settings, stop: threading.Event) -> None:
+def run_worker(
+    settings: Settings, stop: threading.Event, *, started: Callable[[Wiring], None] = lambda _: None
+) -> None:
     """Deliver what is owed until `stop` is set, then finish what is being sent and return.
 
+    `started` is called once everything is wired and runs.
     Raises ConfigurationError where the settings do not suffice to start, DispatcherEnded where it ends by a fault.
     """
     metrics = Metrics(settings.metrics_folder)
@@ -53,6 +57,7 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
     delivering.start()
     log.info("worker.started", destinations=sorted(wiring.destinations))
     try:
+        started(wiring)
         while not stop.wait(CHORE_SECONDS) and delivering.is_alive():
             chores.do()
     finally:

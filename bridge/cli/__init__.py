@@ -17,6 +17,7 @@ COMMANDS = {
     "init": "Write a commented bridge.toml and generate its secrets.",
     "check": "Say everything that is wrong with the configuration and the database.",
     "doctor": "Look for what usually goes wrong, and say what to do.",
+    "reload": "Apply an edited bridge.toml to what runs on it.",
     "db": "Upgrade the database, or look at its state.",
     "web": "Receive webhooks and answer the API.",
     "worker": "Deliver what is owed.",
