@@ -9,9 +9,19 @@ import click
 
 from bridge.admin.search import deliveries as search
 from bridge.admin.search.delivery_ids import DeliveryFilter
+from bridge.cli.delivery_feed import DeliveryFeed
 from bridge.cli.opened import actor, opened_bridge
-from bridge.cli.options import json_option, page_options, page_request, reason_option, span_options
+from bridge.cli.options import (
+    follow_option,
+    json_option,
+    page_options,
+    page_request,
+    reason_option,
+    refuse_page_of_stream,
+    span_options,
+)
 from bridge.cli.printing import Columns, print_json, print_page, print_rows, print_thing
+from bridge.cli.watching import watch
 from bridge.outbox.replay import cancel_delivery, replay_delivery
 
 _COLUMNS: Columns = {
@@ -50,12 +60,19 @@ def command() -> None:
 @click.option("--error-class", help="Only those that failed so, like timeout.")
 @span_options
 @page_options
+@follow_option
 @json_option
-def list_deliveries(limit: int, cursor: str | None, as_json: bool, **wanted: Any) -> None:
-    """Deliveries, newest first."""
+def list_deliveries(limit: int, cursor: str | None, follows: bool, as_json: bool, **wanted: Any) -> None:
+    """Deliveries, newest first; with --follow each appears again when it has ended."""
+    refuse_page_of_stream(follows, cursor, wanted["until"])
     page = page_request(search.LISTED, limit, cursor)
-    with opened_bridge() as bridge, bridge.database.read() as session:
-        found = search.find_deliveries(session, DeliveryFilter(**wanted), page, now=bridge.clock.now())
+    with opened_bridge() as bridge:
+        if follows:
+            feed = DeliveryFeed(bridge.database, bridge.clock, DeliveryFilter(**wanted), first=limit)
+            watch(feed, _COLUMNS, as_json=as_json)
+            return
+        with bridge.database.read() as session:
+            found = search.find_deliveries(session, DeliveryFilter(**wanted), page, now=bridge.clock.now())
     print_page(found, _COLUMNS, as_json=as_json)
 
 

@@ -7,11 +7,21 @@ from typing import IO, Any
 import click
 
 from bridge.admin.search import events as search
+from bridge.admin.search.pages import Page, PageRequest
 from bridge.cli.opened import opened_bridge
-from bridge.cli.options import json_option, page_options, page_request, reason_option, span_options
+from bridge.cli.options import (
+    follow_option,
+    json_option,
+    page_options,
+    page_request,
+    reason_option,
+    refuse_page_of_stream,
+    span_options,
+)
 from bridge.cli.printing import Columns, print_page, print_thing
 from bridge.cli.reparsing import chosen_unreadable, print_reparsed, reparse_each
 from bridge.cli.sending import post_signed
+from bridge.cli.watching import Newest, watch
 
 _COLUMNS: Columns = {
     "ID": lambda event: event.id,
@@ -37,15 +47,23 @@ def command() -> None:
 @click.option("--state", type=click.Choice(["recorded", "unreadable"]))
 @span_options
 @page_options
+@follow_option
 @json_option
-def list_events(limit: int, cursor: str | None, as_json: bool, **wanted: Any) -> None:
+def list_events(limit: int, cursor: str | None, follows: bool, as_json: bool, **wanted: Any) -> None:
     """Events, newest first; personal data is masked."""
-    page = page_request(search.LISTED, limit, cursor)
-    with opened_bridge() as bridge, bridge.database.read() as session:
-        found = search.find_events(
-            session, search.EventFilter(**wanted), page, masking=bridge.masking, now=bridge.clock.now()
-        )
-    print_page(found, _COLUMNS, as_json=as_json)
+    refuse_page_of_stream(follows, cursor, wanted["until"])
+    asked = page_request(search.LISTED, limit, cursor)
+    chosen = search.EventFilter(**wanted)
+    with opened_bridge() as bridge:
+
+        def page(which: PageRequest) -> Page[search.FoundEvent]:
+            with bridge.database.read() as session:
+                return search.find_events(session, chosen, which, masking=bridge.masking, now=bridge.clock.now())
+
+        if follows:
+            watch(Newest(page, lambda one: one.id, first=limit), _COLUMNS, as_json=as_json)
+        else:
+            print_page(page(asked), _COLUMNS, as_json=as_json)
 
 
 @command.command("show")
