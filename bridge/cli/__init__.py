@@ -25,6 +25,7 @@ COMMANDS = {
     "events": "Look at events; parse unreadable ones again; send one to try the bridge out.",
     "deliveries": "Look at deliveries; replay or cancel one.",
     "replay": "Send many deliveries again.",
+    "backfill": "Owe recorded events to destinations that were never owed them.",
     "replays": "Look at replay orders.",
     "destinations": "See how destinations are doing; pause, resume, try out, preview.",
     "lanes": "See which subjects wait behind a dead delivery, and let them go on.",
