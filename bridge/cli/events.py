@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import IO, Any
 
 import click
 
 from bridge.admin.search import events as search
+from bridge.admin.search.drift import find_drift
 from bridge.admin.search.pages import Page, PageRequest
+from bridge.cli.drifting import print_drift
 from bridge.cli.opened import opened_bridge
 from bridge.cli.options import (
+    Moment,
     follow_option,
     json_option,
     page_options,
@@ -94,6 +98,26 @@ def reparse(event_ids: tuple[str, ...], reason: str, as_json: bool, **wanted: An
         bridge.require_current()
         chosen = event_ids or chosen_unreadable(bridge.database, search.EventFilter(**wanted))
         print_reparsed(reparse_each(bridge, chosen, reason), as_json=as_json)
+
+
+@command.command("drift")
+@click.option("--source", help="Only those of this source.")
+@click.option("--since", type=Moment(), default="7d", show_default=True, help="Not before: how long ago, or a time.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000_000), default=10_000, show_default=True, help="Look at the newest so many."
+)
+@json_option
+def drift(source: str | None, since: datetime, limit: int, as_json: bool) -> None:
+    """What arrives otherwise than the formats know it, and what to do about it; values are never shown.
+
+    Events that could not be read, types and fields that no format knows, fields whose values are now of one kind, now
+    of another: each with how often, since when, and the newest event that shows it.
+    """
+    with opened_bridge() as bridge, bridge.database.read() as session:
+        report = find_drift(
+            session, bridge.settings.sources, since=since, limit=limit, masking=bridge.masking, source=source
+        )
+    print_drift(report, as_json=as_json)
 
 
 @command.command("send")

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from sqlalchemy import update
+
 from bridge.clock import SystemClock
 from bridge.events import CONVERSATION_ATTRIBUTES_UPDATED, INTERACTION_UPDATE, RECORD_UPDATED
+from bridge.intake.ledger import BRIDGE
+from bridge.tables import EventRow
 from tests.cli.conftest import Commands
 from tests.outbox.yard import actions, count, owe
 
@@ -56,6 +60,8 @@ def test_commands_are_never_given_by_a_backfill(bridge: Commands) -> None:
         'client_secret = "file:secrets/erp_token"\nregion = "mypurecloud.de"\n'
     )
     record(bridge, INTERACTION_UPDATE)
+    with bridge.database.write() as session:
+        session.execute(update(EventRow).values(source=BRIDGE))
     assert bridge.json("backfill", "--since", "24h", "--dry-run")["items"] == []
     refused = bridge("backfill", "--since", "24h", "--destination", "genesys", "--dry-run")
     assert refused.exit_code == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 
 from sqlalchemy import select
@@ -78,3 +79,13 @@ def test_ids_or_a_choice_have_to_be_given_but_not_both(bridge: Commands) -> None
     assert bridge("events", "reparse", new_id()).exit_code == 2
     assert bridge("events", "reparse", new_id(), *REASON).exit_code == 1
     assert bridge("events", "reparse", "--source", "genesys", *REASON).stderr == "nothing found\n"
+
+
+def test_drift_is_told_with_what_to_do_about_it(bridge: Commands) -> None:
+    assert "all is as the formats know it" in bridge("events", "drift").stdout
+    event_id = keep(bridge, READABLE)
+    told = bridge("events", "drift", "--since", "2026-01-01")
+    assert told.exit_code == 0
+    assert re.search(rf"^1 +genesys +unreadable +unreadable +record +form .*{event_id}$", told.stdout, re.MULTILINE)
+    assert "bridge events reparse" in told.stdout
+    assert bridge.json("events", "drift", "--since", "2026-01-01")["found"][0]["sample"] == event_id

@@ -117,6 +117,17 @@ def raw_body(session: Session, event_id: str) -> bytes:
     return body
 
 
+def newest_bodies(session: Session, wanted: EventFilter, before: str | None, *, limit: int) -> Sequence[Row[Any]]:
+    """`id, source, type, subject, state, received_at, errors, body` of events, newest first, below the id `before`.
+
+    Unmasked, as `raw_body`.
+    """
+    conditions = _conditions(session, wanted)
+    if before is not None:
+        conditions.append(_EVENT.c.id < before)
+    return session.execute(_BODIES.where(*conditions).order_by(_EVENT.c.id.desc()).limit(limit)).all()
+
+
 def _conditions(session: Session, wanted: EventFilter) -> list[ColumnElement[bool]]:
     conditions = [
         _EVENT.c[name] == value
@@ -179,6 +190,9 @@ def _unknown() -> NotFound:
 #: The length of a body is read without the body.
 _SIZES = select(_EVENT.c.id, func.length(_EVENT.c.body)).order_by(_EVENT.c.id.desc())
 _SHOWN = select(*(column for column in _EVENT.c if column.name in FoundEvent.__dataclass_fields__))
+_BODIES = select(
+    *(_EVENT.c[name] for name in ("id", "source", "type", "subject", "state", "received_at", "errors", "body"))
+)
 _OWED = (
     select(_DELIVERY.c.event_id, _DELIVERY.c.id, _DELIVERY.c.destination, SHOWN_STATE.label("state"))
     .join(_LANE, _LANE.c.lane_id == _DELIVERY.c.lane_id)
