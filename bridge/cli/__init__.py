@@ -36,6 +36,7 @@ COMMANDS = {
     "purge": "Purge interactions under a policy, with two keys.",
     "commands": "Look at what was asked of Genesys, and what became of it.",
     "sandbox": "A stand-in for Genesys Cloud to try the bridge out with.",
+    "completion": "Print what makes your shell complete commands and names.",
 }
 
 
@@ -63,8 +64,8 @@ class _Doors(click.Group):
 @click.group(
     cls=_Doors,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog='Completion: put  eval "$(_BRIDGE_COMPLETE=bash_source bridge)"  into ~/.bashrc (zsh: zsh_source; fish: '
-    "_BRIDGE_COMPLETE=fish_source bridge | source). Exit codes: 0 done, 1 refused or failed, 2 wrong usage.",
+    epilog='Completion: put  eval "$(bridge completion bash)"  into ~/.bashrc; of zsh and fish tells its --help. '
+    "Exit codes: 0 done, 1 refused or failed, 2 wrong usage.",
 )
 @click.version_option(__version__, prog_name="bridge")
 @click.option("--debug", is_flag=True, help="Show where an unexpected error came from.")

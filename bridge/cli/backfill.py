@@ -8,6 +8,7 @@ import click
 
 from bridge.admin.backfill import plan_backfill
 from bridge.admin.lookout import make_lookout
+from bridge.cli.names import DESTINATION, EVENT_TYPE, SOURCE
 from bridge.cli.opened import actor, opened_bridge
 from bridge.cli.options import Moment, json_option
 from bridge.cli.printing import print_json
@@ -19,9 +20,15 @@ from bridge.wiring import Wiring
 @click.command("backfill")
 @click.option("--since", type=Moment(), required=True, help="Not before: how long ago (24h), or a time (RFC 3339).")
 @click.option("--until", type=Moment(), help="Before this time.")
-@click.option("--source", help="Only events of this source.")
-@click.option("--type", help="Only events of this type.")
-@click.option("--destination", "to", multiple=True, help="Only for this one; repeat it for more.  [default: all]")
+@click.option("--source", type=SOURCE, help="Only events of this source.")
+@click.option("--type", type=EVENT_TYPE, help="Only events of this type.")
+@click.option(
+    "--destination",
+    "to",
+    type=DESTINATION,
+    multiple=True,
+    help="Only for this one; repeat it for more.  [default: all]",
+)
 @click.option(
     "--mode",
     type=click.Choice(["every", "latest"]),

@@ -29,35 +29,49 @@ def command() -> None:
 
 
 @command.command("upgrade")
-def upgrade() -> None:
+@json_option
+def upgrade(as_json: bool) -> None:
     """Bring the database to this version's tables; safe to run again, and by several at once."""
     with opened_database() as database:
         before = migrate.current(database)
         migrate.upgrade(database)
         after = migrate.current(database)
-    click.echo(f"the database is at {after} already" if before == after else f"upgraded to {after}")
+    if as_json:
+        print_json({"before": before, "revision": after})
+    else:
+        click.echo(f"the database is at {after} already" if before == after else f"upgraded to {after}")
 
 
 @command.command("current")
-def current() -> None:
+@json_option
+def current(as_json: bool) -> None:
     """Print the database's revision."""
     with opened_database() as database:
-        click.echo(migrate.current(database) or "none")
+        revision = migrate.current(database)
+    if as_json:
+        print_json({"revision": revision})
+    else:
+        click.echo(revision or "none")
 
 
 @command.command("check")
-def check() -> None:
+@json_option
+def check(as_json: bool) -> None:
     """Compare the database with this version's tables; exit code 1 where they differ."""
     with opened_database() as database:
         revision = migrate.current(database)
         differences = migrate.check(database) if revision else []
     if revision is None or revision < migrate.head():
         differences.append(f"it is at {revision or 'nothing'}, not at {migrate.head()}; run `bridge db upgrade`")
-    for difference in differences:
-        click.echo(difference, err=True)
+    if as_json:
+        print_json({"ok": not differences, "revision": revision, "differences": differences})
+    elif not differences:
+        click.echo(f"the database is at {revision} and as it should be")
+    else:
+        for difference in differences:
+            click.echo(difference, err=True)
     if differences:
         raise SystemExit(REFUSED)
-    click.echo(f"the database is at {revision} and as it should be")
 
 
 @command.command("backup")

@@ -10,6 +10,7 @@ import click
 from bridge.admin.search import deliveries as search
 from bridge.admin.search.delivery_ids import DeliveryFilter
 from bridge.cli.delivery_feed import DeliveryFeed
+from bridge.cli.names import DESTINATION, EVENT_TYPE
 from bridge.cli.opened import actor, opened_bridge
 from bridge.cli.options import (
     follow_option,
@@ -51,9 +52,9 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--destination", help="Only those to this destination.")
+@click.option("--destination", type=DESTINATION, help="Only those to this destination.")
 @click.option("--state", type=click.Choice(_STATES))
-@click.option("--type", help="Only those of events of this type.")
+@click.option("--type", type=EVENT_TYPE, help="Only those of events of this type.")
 @click.option("--subject", help="Only those about exactly this.")
 @click.option("--event", "event_id", help="Only those of the event with this id.")
 @click.option("--status", type=int, help="Only those whose newest try was answered so, like 503.")
@@ -120,8 +121,12 @@ def replay(delivery_id: str, fresh_id: bool, reason: str, as_json: bool) -> None
 @command.command("cancel")
 @click.argument("delivery_id")
 @reason_option
-def cancel(delivery_id: str, reason: str) -> None:
+@json_option
+def cancel(delivery_id: str, reason: str, as_json: bool) -> None:
     """Take a pending delivery out of its lane; it is never sent."""
     with opened_bridge() as bridge, bridge.database.write() as session:
         cancel_delivery(session, delivery_id, reason=reason, actor=actor(), now=bridge.clock.now(), notes=bridge.notes)
-    click.echo(f"delivery {delivery_id} is cancelled")
+    if as_json:
+        print_json({"id": delivery_id, "state": "cancelled"})
+    else:
+        click.echo(f"delivery {delivery_id} is cancelled")

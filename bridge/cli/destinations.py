@@ -21,6 +21,7 @@ from bridge.admin.search.pages import Page
 from bridge.admin.search.recorded import recorded_event
 from bridge.audit.notes import AuditEntry
 from bridge.cli.edge import REFUSED
+from bridge.cli.names import DESTINATION
 from bridge.cli.opened import actor, opened_bridge
 from bridge.cli.options import follow_option, json_option, reason_option
 from bridge.cli.printing import Columns, print_json, print_page, print_thing
@@ -70,7 +71,7 @@ def list_all(follows: bool, as_json: bool) -> None:
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", type=DESTINATION)
 @json_option
 def show(name: str, as_json: bool) -> None:
     """One destination with its state and figures."""
@@ -80,7 +81,7 @@ def show(name: str, as_json: bool) -> None:
 
 
 @command.command("pause")
-@click.argument("name")
+@click.argument("name", type=DESTINATION)
 @reason_option
 @json_option
 def pause(name: str, reason: str, as_json: bool) -> None:
@@ -93,7 +94,7 @@ def pause(name: str, reason: str, as_json: bool) -> None:
 
 
 @command.command("resume")
-@click.argument("name")
+@click.argument("name", type=DESTINATION)
 @reason_option
 @json_option
 def resume(name: str, reason: str, as_json: bool) -> None:
@@ -106,7 +107,7 @@ def resume(name: str, reason: str, as_json: bool) -> None:
 
 
 @command.command("test")
-@click.argument("name")
+@click.argument("name", type=DESTINATION)
 @click.option("--reason", metavar="TEXT", help="Why; the audit keeps it.")
 @json_option
 def test(name: str, reason: str | None, as_json: bool) -> None:
@@ -130,7 +131,7 @@ def test(name: str, reason: str | None, as_json: bool) -> None:
 
 
 @command.command("preview")
-@click.argument("name")
+@click.argument("name", type=DESTINATION)
 @click.argument("event_id")
 @click.option("--reveal", is_flag=True, help="Show personal data; needs --reason.")
 @click.option("--reason", metavar="TEXT", help="Why it is shown; the audit keeps it.")

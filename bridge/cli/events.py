@@ -11,6 +11,7 @@ from bridge.admin.search import events as search
 from bridge.admin.search.drift import find_drift
 from bridge.admin.search.pages import Page, PageRequest
 from bridge.cli.drifting import print_drift
+from bridge.cli.names import EVENT_TYPE, SOURCE
 from bridge.cli.opened import opened_bridge
 from bridge.cli.options import (
     Moment,
@@ -44,8 +45,8 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--source", help="Only those of this source.")
-@click.option("--type", help="Only those of this type, like interaction.updated.")
+@click.option("--source", type=SOURCE, help="Only those of this source.")
+@click.option("--type", type=EVENT_TYPE, help="Only those of this type, like interaction.updated.")
 @click.option("--subject", help="Only those about exactly this, like conversation:<id>.")
 @click.option("--text", help="Only those with this in their subject.")
 @click.option("--state", type=click.Choice(["recorded", "unreadable"]))
@@ -82,7 +83,7 @@ def show(event_id: str, as_json: bool) -> None:
 
 @command.command("reparse")
 @click.argument("event_ids", metavar="[ID]...", nargs=-1)
-@click.option("--source", help="All unreadable ones of this source.")
+@click.option("--source", type=SOURCE, help="All unreadable ones of this source.")
 @span_options
 @reason_option
 @json_option
@@ -101,7 +102,7 @@ def reparse(event_ids: tuple[str, ...], reason: str, as_json: bool, **wanted: An
 
 
 @command.command("drift")
-@click.option("--source", help="Only those of this source.")
+@click.option("--source", type=SOURCE, help="Only those of this source.")
 @click.option("--since", type=Moment(), default="7d", show_default=True, help="Not before: how long ago, or a time.")
 @click.option(
     "--limit", type=click.IntRange(1, 1_000_000), default=10_000, show_default=True, help="Look at the newest so many."
@@ -121,7 +122,7 @@ def drift(source: str | None, since: datetime, limit: int, as_json: bool) -> Non
 
 
 @command.command("send")
-@click.argument("source")
+@click.argument("source", type=SOURCE)
 @click.argument("file", type=click.File("rb"))
 @click.option("--url", help="Where the bridge runs.  [default: http://127.0.0.1:$PORT]")
 def send(source: str, file: IO[bytes], url: str | None) -> None:
