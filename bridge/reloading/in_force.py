@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import orjson
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.audit.notes import AuditEntry
 from bridge.errors import ConfigurationError
@@ -68,14 +69,20 @@ class InForce:
         return True
 
     def settle(self, wiring: Wiring) -> None:
-        """Say that the new settings work now, in the audit, in the log and to `bridge reload`; else do nothing."""
+        """Say that the new settings work now, in the audit, in the log and to `bridge reload`; else do nothing.
+
+        They work whether or not the audit can be written to right now: then the log has it alone.
+        """
         changed, self._changed = self._changed, None
         if changed is None:
             return
         details = {"program": self._program, "changed": list(changed)}
         entry = AuditEntry(actor=self._program, action="config.reloaded", subject="config", details=details)
-        with wiring.database.write() as session:
-            wiring.notes.write(session, [entry], wiring.clock.now())
+        try:
+            with wiring.database.write() as session:
+                wiring.notes.write(session, [entry], wiring.clock.now())
+        except SQLAlchemyError as away:
+            log.error("config.reloaded_unaudited", program=self._program, error=type(away).__name__)
         log.info("config.reloaded", program=self._program, changed=list(changed))
         if self._presence is not None:
             self._presence.report(changed=changed)

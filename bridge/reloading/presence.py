@@ -12,7 +12,7 @@ import re
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Literal
 
@@ -49,8 +49,8 @@ class Presence:
     """This program's own file, from `sign_in` until `leave`."""
 
     def __init__(self, file: IO[bytes], path: Path, present: Present) -> None:
-        self._file, self._path, self.present = file, path, present
-        self._write()
+        self._file, self._path = file, path
+        self._write(present)
 
     @classmethod
     def sign_in(cls, beside: Path, program: str) -> Presence:
@@ -66,17 +66,10 @@ class Presence:
 
     def report(self, *, problems: Sequence[str] = (), changed: Sequence[str] = ()) -> None:
         """Say what a reload did: refused for `problems`, else applied."""
-        before = self.present
-        self.present = Present(
-            program=before.program,
-            pid=before.pid,
-            host=before.host,
-            reloads=before.reloads + 1,
-            result="refused" if problems else "applied",
-            problems=problems,
-            changed=changed,
-        )
-        self._write()
+        # From the file: gunicorn's children report too, and their parent does not see what they know.
+        before = Present(**orjson.loads(os.pread(self._file.fileno(), self._path.stat().st_size, 0)))
+        result: Literal["applied", "refused"] = "refused" if problems else "applied"
+        self._write(replace(before, reloads=before.reloads + 1, result=result, problems=problems, changed=changed))
 
     def leave(self) -> None:
         """Take the file away."""
@@ -85,8 +78,8 @@ class Presence:
             self._path.parent.rmdir()  # refused while others are there
         self._file.close()
 
-    def _write(self) -> None:
-        text = orjson.dumps(asdict(self.present))
+    def _write(self, present: Present) -> None:
+        text = orjson.dumps(asdict(present))
         # In place: the lock is on this very file. Cut first, so that who reads in between sees no JSON and comes again.
         self._file.truncate(0)
         os.pwrite(self._file.fileno(), text, 0)

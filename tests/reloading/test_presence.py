@@ -35,6 +35,18 @@ def test_a_program_is_found_while_it_runs_with_what_its_reload_did(tmp_path: Pat
     assert not (tmp_path / FOLDER).exists()
 
 
+def test_what_a_child_has_reported_counts_for_its_parent(tmp_path: Path) -> None:
+    presence = Presence.sign_in(tmp_path, "web")
+    child = os.fork()
+    if child == 0:  # as gunicorn's children do
+        presence.report(changed=["sources.x"])
+        os._exit(0)
+    os.waitpid(child, 0)
+    presence.report(problems=["no"])
+    assert [one.reloads for one in present(tmp_path)] == [2]
+    presence.leave()
+
+
 def test_what_a_killed_program_has_left_is_not_found_and_taken_away(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", DYING, str(tmp_path)], check=False)
     assert done.returncode == 9
