@@ -123,12 +123,7 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
             two_persons=settings.genesys.purge.two_persons,
         ),
         echoes=echoes,
-        reparser=Reparser(
-            sources=settings.sources,
-            notes=notes,
-            dedupe_window=settings.server.dedupe_window,
-            mark=None if echoes is None else echoes.mark,
-        ),
+        reparser=_reparser(settings, notes, echoes),
         alerts=_alerts(settings, database, clock, notes, masking),
     )
     _connect(wiring)
@@ -159,6 +154,15 @@ def _alerts(settings: Settings, database: Database, clock: Clock, notes: AuditNo
     if to is None:
         return None
     return Alerts(database=database, clock=clock, notes=notes, masking=masking, destination=to, every=every)
+
+
+def _reparser(settings: Settings, notes: AuditNotes, echoes: Echoes | None) -> Reparser:
+    return Reparser(
+        sources=settings.sources,
+        notes=notes,
+        dedupe_window=settings.server.dedupe_window,
+        mark=None if echoes is None else echoes.mark,
+    )
 
 
 def _echoes(settings: Settings) -> Echoes:

@@ -14,6 +14,7 @@ from bridge.outbox.dispatcher import Dispatcher
 from bridge.settings.model import Settings
 from bridge.telemetry.logs import configure_logs
 from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.tracing import open_traces
 from bridge.wiring import Wiring, wire
 
 CHORE_SECONDS = 1.0
@@ -30,28 +31,20 @@ def run_worker(
 ) -> None:
     """Deliver what is owed until `stop` is set, then finish what is being sent and return.
 
-    `started` is called once everything is wired and runs.
-    Raises ConfigurationError where the settings do not suffice to start, DispatcherEnded where it ends by a fault.
+    `started` is called once everything is wired and runs. Raises ConfigurationError where the settings do not suffice
+    to start, DispatcherEnded where it ends by a fault.
     """
     metrics = Metrics(settings.metrics_folder)
     wiring = wire(settings, observer=metrics.observe_genesys)
     try:
         wiring.require_current()
+        traces = open_traces(settings)
     except BaseException:  # what was connected would go on listening in this process
         metrics.close()
         wiring.close()
         raise
     configure_logs(settings, wiring.masking)
-    paused = {name for name, one in settings.destinations.items() if one.paused}
-    active = {name: one for name, one in wiring.destinations.items() if name not in paused}
-    dispatcher = Dispatcher(
-        wiring.database,
-        active,
-        clock=wiring.clock,
-        rng=SystemRandom(),
-        notes=wiring.notes,
-        max_threads=settings.worker_concurrency,
-    )
+    dispatcher = _dispatcher(wiring)
     chores = Chores(wiring, SystemRandom())
     delivering = threading.Thread(target=dispatcher.run, name="dispatcher")
     delivering.start()
@@ -64,7 +57,22 @@ def run_worker(
         dispatcher.stop()
         delivering.join()
         metrics.close()
+        if traces is not None:
+            traces.close()
         wiring.close()
         log.info("worker.stopped")
     if not stop.is_set():
         raise DispatcherEnded("the dispatcher has ended by itself; the log says why. Start the worker again.")
+
+
+def _dispatcher(wiring: Wiring) -> Dispatcher:
+    settings = wiring.settings
+    paused = {name for name, one in settings.destinations.items() if one.paused}
+    return Dispatcher(
+        wiring.database,
+        {name: one for name, one in wiring.destinations.items() if name not in paused},
+        clock=wiring.clock,
+        rng=SystemRandom(),
+        notes=wiring.notes,
+        max_threads=settings.worker_concurrency,
+    )
