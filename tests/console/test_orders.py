@@ -217,9 +217,13 @@ def test_an_unreadable_event_is_parsed_again_with_a_reason(database: Database, c
 def test_what_still_cannot_be_read_is_told_at_the_console(database: Database, clock: FakeClock) -> None:
     desk = make_console_desk(database, clock, sources=[GENESYS])
     event_id = unreadable(desk, b"{}")
-    answer = sign_in(desk, Role.OPERATOR).post(f"/events/{event_id}/reparse", reason=WHY)
-    assert answer.status_code == 422
-    assert "still cannot be read" in answer.text
+    visitor = sign_in(desk, Role.OPERATOR)
+    answer = visitor.post(f"/events/{event_id}/reparse", reason=WHY)
+    assert answer.status_code == 303
+    page = visitor.client.get(answer.location).text
+    assert "It was parsed again, and still cannot be read" in page
+    assert "Send an object with action, schemaName and record" in page, "what is wrong today"
+    assert visitor.post(f"/events/{event_id}/reparse", reason=" ").status_code == 422
 
 
 def unreadable(desk: Desk, body: bytes) -> str:

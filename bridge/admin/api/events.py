@@ -16,6 +16,7 @@ from bridge.admin.api.openapi import ApiBlueprint
 from bridge.admin.api.operation import operation
 from bridge.admin.api.queries import EventQuerySchema, Listing, ReasonGiven, ReasonSchema
 from bridge.admin.api.shapes import EventPageSchema, EventSchema, RawBodySchema, ReparsedSchema
+from bridge.admin.reparsing import Reparsed
 from bridge.admin.search.events import EventFilter, FoundEvent, find_events, raw_body, show_event
 from bridge.admin.search.pages import Page
 from bridge.errors import Invalid
@@ -84,14 +85,20 @@ def reparse_event(call: Call, asked: ReasonGiven, event_id: str) -> dict[str, ob
     What it tells is recorded in its place and owed as if it came now, unless it was recorded meanwhile. Where it still
     cannot be read, 422 names the fields.
     """
+    done = parse_again(call, asked, event_id)
+    if not done.events:
+        raise Invalid("The event still cannot be read.", errors=done.errors)
+    return {"id": done.id, "result": done.result, "events": [{**vars(one), "id": one.event_id} for one in done.events]}
+
+
+def parse_again(call: Call, asked: ReasonGiven, event_id: str) -> Reparsed:
+    """What came of it, committed, whether it can be read now or not."""
     with call.rooms.database.write() as session:
         done = call.rooms.reparser.reparse(
             session, event_id, reason=asked.reason, actor=call.caller.actor, now=call.now
         )
     signals.work_recorded.send(Call)
-    if not done.events:  # only now: that it was tried is committed
-        raise Invalid("The event still cannot be read.", errors=done.errors)
-    return {"id": done.id, "result": done.result, "events": [{**vars(one), "id": one.event_id} for one in done.events]}
+    return done
 
 
 def _described(event_id: str, body: bytes) -> dict[str, object]:

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from bridge.admin.access import Right
 from bridge.admin.api.deliveries import get_delivery
-from bridge.admin.api.events import get_event, get_raw_body, list_events, reparse_event, reveal_raw_body
+from bridge.admin.api.events import get_event, get_raw_body, list_events, parse_again, reveal_raw_body
 from bridge.admin.api.queries import EventQuerySchema, ReasonSchema
 from bridge.admin.console.door import Visit, page
 from bridge.admin.console.queries import read_listing, read_order
@@ -41,8 +41,8 @@ def reveal(visit: Visit, event_id: str) -> Response:
 @page("/events/<uuid:event_id>/reparse", right=Right.STEER, method="POST")
 def reparse(visit: Visit, event_id: str) -> AnyResponse:
     order = read_order(_REASON, {"reason": request.form.get("reason", "")})
-    reparse_event(visit.call, order, event_id)
-    return redirect(url_for("console.event", event_id=event_id), 303)
+    result = parse_again(visit.call, order, event_id).result
+    return redirect(url_for("console.event", event_id=event_id, parsed=result), 303)
 
 
 def _event_page(visit: Visit, event_id: str, body: dict[str, object]) -> Response:
@@ -55,4 +55,5 @@ def _event_page(visit: Visit, event_id: str, body: dict[str, object]) -> Respons
         deliveries=shown,
         left_out=len(found.deliveries) - len(shown),
         is_command=found.type in COMMANDS,
+        parsed=request.args.get("parsed"),
     )
