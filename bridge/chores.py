@@ -25,7 +25,7 @@ from bridge.keeping.old_audit import OldAudit
 from bridge.keeping.retention import CHORE as RETENTION
 from bridge.keeping.retention import Retention
 from bridge.outbox.ledger.blocked import any_blocked, skip_overdue
-from bridge.outbox.replay_walk import has_steps, step_replays
+from bridge.outbox.replay_walk import due_replays, step_replay
 from bridge.wiring import Wiring, make_sentinel
 
 SEAL_SECONDS = 10.0
@@ -60,12 +60,13 @@ class Chores:
             log.warning("chores.failed", error=type(error).__name__)
 
     def _step_replays(self) -> None:
+        """A transaction each, so that whoever pauses or cancels one waits for no other."""
         wiring = self._wiring
         with wiring.database.read() as session:
-            if not has_steps(session):
-                return
-        with wiring.database.write() as session:
-            step_replays(session, wiring.wanted, now=wiring.clock.now(), notes=wiring.notes)
+            due = due_replays(session, now=wiring.clock.now())
+        for replay_id in due:
+            with wiring.database.write() as session:
+                step_replay(session, replay_id, wiring.wanted, now=wiring.clock.now(), notes=wiring.notes)
 
     def _skip_overdue_lanes(self) -> None:
         wiring = self._wiring

@@ -24,7 +24,7 @@ COMMANDS = {
     "events": "Look at events, or send one to try the bridge out.",
     "deliveries": "Look at deliveries; replay or cancel one.",
     "replay": "Send many deliveries again.",
-    "replays": "Look at replay orders.",
+    "replays": "See how replays come along; pause, resume or cancel one.",
     "destinations": "See how destinations are doing; pause, resume, try out, preview.",
     "lanes": "See which subjects wait behind a dead delivery, and let them go on.",
     "audit": "Look at who did what.",

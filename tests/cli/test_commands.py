@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import subprocess
@@ -228,6 +229,36 @@ def test_an_order_that_nobody_waits_for_is_printed_as_it_stands(bridge: Commands
     assert (order["state"], order["matched"], order["mode"]) == ("running", 1, "every")
     assert bridge.json("replays", "show", order["id"])["reason"] == "up again"
     assert bridge.json("replays", "list")["items"][0]["id"] == order["id"]
+
+
+def test_a_replay_is_steered_and_followed_to_its_end(bridge: Commands) -> None:
+    kill(bridge, owe(bridge.database, NOW))
+    replay = bridge.json("replay", "--state", "dead", "--reason", "up again", "--no-wait")["id"]
+    assert bridge("replays", "pause", replay).exit_code == 2
+    assert bridge("replays", "pause", replay, "--reason", "wait").stdout == "paused; 0 in their lanes are still sent\n"
+    refused = bridge("replays", "pause", replay, "--reason", "wait")
+    assert (refused.exit_code, "the replay is paused" in refused.stderr) == (1, True)
+    assert bridge.json("replays", "resume", replay, "--reason", "on")["state"] == "running"
+    cancelled = bridge("replays", "cancel", replay, "--reason", "enough")
+    assert cancelled.stdout == "cancelled: 0 were sent already, 0 will not be\n"
+    followed = bridge("replays", "show", replay, "--follow", "--json")
+    assert (followed.exit_code, json.loads(followed.stdout)["state"]) == (1, "cancelled")
+    assert bridge("replays", "show", replay, "--follow").stdout == "cancelled: 0 of 1 ended\n"
+    actions = [one["action"] for one in bridge.json("audit", "list")["items"]]
+    assert actions == ["replay.swept", "replay.cancelled", "replay.resumed", "replay.paused", "replay.ordered"]
+
+
+def test_a_dry_run_tells_what_latest_leaves_out_and_who_replays_a_row_already(bridge: Commands) -> None:
+    for _ in range(3):
+        kill(bridge, owe(bridge.database, NOW))
+    one = bridge.json("deliveries", "list")["items"][0]["id"]
+    bridge("deliveries", "replay", one, "--reason", "first")
+    shown = bridge("replay", "--state", "dead", "--mode", "latest", "--dry-run")
+    assert shown.stdout.splitlines() == [
+        "0 matched",
+        "       2 older versions are left out (--mode latest)",
+        "       1 already being replayed by an order for one delivery, and left to it",
+    ]
 
 
 def test_a_replay_to_nobody_known_is_refused(bridge: Commands) -> None:

@@ -16,8 +16,8 @@ from bridge.admin.search.events import EventFilter
 from bridge.admin.search.pages import DEFAULT_LIMIT, MAX_LIMIT, PageRequest, read_cursor
 from bridge.admin.search.rejections import RejectionFilter
 from bridge.audit.verify import ExternalHead
-from bridge.outbox.replay import MAX_RATE, Mode
-from bridge.outbox.selection import SELECTABLE, ReplayFilter
+from bridge.outbox.replay_orders import MAX_RATE
+from bridge.outbox.selection import SELECTABLE, Mode, ReplayFilter
 from bridge.violations import Violation
 
 LONGEST_SUBJECT = 600
