@@ -22,7 +22,7 @@ COMMANDS = {
     "worker": "Deliver what is owed.",
     "token": "Create, list and revoke API tokens.",
     "events": "Look at events, or send one to try the bridge out.",
-    "deliveries": "Look at deliveries; replay or cancel one.",
+    "deliveries": "Look at deliveries; replay one, cancel one or many.",
     "replay": "Send many deliveries again.",
     "replays": "See how replays come along; pause, resume or cancel one.",
     "destinations": "See how destinations are doing; pause, resume, try out, preview.",

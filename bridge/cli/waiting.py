@@ -13,7 +13,7 @@ import orjson
 from bridge.cli.edge import REFUSED
 from bridge.database import Database
 from bridge.outbox.replay_progress import ReplayProgress, replay_progress
-from bridge.outbox.selecting import SINGLE
+from bridge.outbox.taken import SINGLE
 
 _LOOK_SECONDS = 0.25
 #: Looks without any movement until the hint that no worker may be running.

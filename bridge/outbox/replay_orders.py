@@ -19,8 +19,9 @@ from bridge.clock import new_id
 from bridge.errors import Conflict, FieldError, Invalid, NotFound
 from bridge.outbox.replay import check_reason
 from bridge.outbox.replay_ends import sweep
-from bridge.outbox.selecting import PAGE, Selected, keep_newest, select_pages, taken_among
+from bridge.outbox.selecting import PAGE, Selected, keep_newest, select_pages
 from bridge.outbox.selection import Mode, ReplayFilter, Wants, check_filter, stored_filter
+from bridge.outbox.taken import taken_among
 from bridge.tables import ReplayRow, core
 
 _REPLAY = core(ReplayRow)
@@ -171,7 +172,7 @@ class _Counting:
     def add(self, session: Session, pairs: Sequence[Selected], as_of: datetime) -> None:
         taken = taken_among(session, pairs, as_of)
         for one in pairs:
-            other = taken.get(one)
+            other = taken.get(one.place)
             if other is not None and not other.cancelled:
                 self.skipped_for[other.by] += 1
             else:

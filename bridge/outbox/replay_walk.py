@@ -19,8 +19,9 @@ from bridge.audit.notes import AuditNotes
 from bridge.clock import new_id
 from bridge.outbox.ledger.append import NewDelivery, append, hold_lanes
 from bridge.outbox.replay_ends import complete, ended_replays, sweep
-from bridge.outbox.selecting import Selected, Taken, newest_among, select_page, taken_among
+from bridge.outbox.selecting import Selected, newest_among, select_page
 from bridge.outbox.selection import ReplayFilter, Wants, loaded_filter
+from bridge.outbox.taken import Taken, taken_among
 from bridge.tables import ReplayRow, core
 
 _REPLAY = core(ReplayRow)
@@ -57,7 +58,8 @@ class _Stride:
     """What a step goes over: the pairs to be sent, the ones left to others, and where the walk stands then."""
 
     sent: Sequence[Selected]
-    taken: Mapping[Selected, Taken]
+    #: By the places of their pairs.
+    taken: Mapping[str, Taken]
     #: None: at the end.
     cursor: str | None
 
@@ -87,7 +89,7 @@ def _stride(session: Session, order: Any, chosen: ReplayFilter, wanted: Mapping[
     quota = max(1, round(order.rate * STEP.total_seconds()))
     as_of = chosen.as_of or order.created_at
     sent: list[Selected] = []
-    taken: dict[Selected, Taken] = {}
+    taken: dict[str, Taken] = {}
     cursor, looked_at = order.cursor, 0
     while looked_at < MOST_LOOKED_AT:
         limit = max(quota - len(sent), FEWEST_LOOKED_AT)
@@ -100,9 +102,10 @@ def _stride(session: Session, order: Any, chosen: ReplayFilter, wanted: Mapping[
             if len(sent) == quota:
                 return _Stride(sent=sent, taken=taken, cursor=cursor)
             cursor = one.place
-            if one in others:
-                taken[one] = others[one]
-            if one not in others or others[one].cancelled:
+            other = others.get(one.place)
+            if other is not None:
+                taken[one.place] = other
+            if other is None or other.cancelled:
                 sent.append(one)
         looked_at += limit
         cursor = page.cursor

@@ -1,4 +1,4 @@
-"""Reads which (event, destination) pairs a replay selects, and which of them somebody else is sending. Reads only.
+"""Reads which (event, destination) pairs a replay selects. It may not know who else is sending them (see `taken`).
 
 A pair is selected as it stood when the order was given (`ReplayFilter.as_of`): what ended or was replayed since then
 changes nothing, so that what was counted is what is walked.
@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, exists, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, and_, exists, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
-from bridge.database import UtcDateTime
 from bridge.events import RecordedEvent
 from bridge.outbox.selection import ReplayFilter, Wants
 from bridge.outbox.staleness import Age
@@ -24,8 +22,8 @@ _EVENT = core(EventRow)
 _DELIVERY = core(DeliveryRow)
 _LANE = core(LaneRow)
 
-#: Whose the row is that an order for one delivery has taken.
-SINGLE = "single"
+#: States of a delivery that has ended.
+ENDED = ("delivered", "dead", "superseded", "cancelled")
 PAGE = 1000
 
 
@@ -43,18 +41,6 @@ class Selected:
     lane_subject: str
     delivery_id: str | None
     webhook_id: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Taken:
-    """A selected pair that was owed again by somebody else."""
-
-    #: Id of the replay, or SINGLE.
-    by: str
-    #: True: before the order was given, so that its counts know of it.
-    before: bool
-    #: True: that delivery was cancelled, and the pair is free again.
-    cancelled: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,15 +63,15 @@ def select_page(
 
     `chosen` is bounded (`as_of`); with `subjects` only the events about one of these.
     """
+    if subjects is None and chosen.subject is not None:
+        subjects = [chosen.subject]
     if chosen.state == "none" and chosen.destination is not None:
-        statement = _never_owed(chosen)
+        statement = _cut(_never_owed(chosen, subjects), after, limit)
+    elif subjects is not None:
+        statement = _cut(_ended_about(chosen, subjects), after, limit)
     else:
-        statement = _ended(chosen)
-    if subjects is not None:
-        statement = statement.where(_EVENT.c.subject.in_(subjects))
-    if after is not None:
-        statement = statement.where(statement.selected_columns.place > after)
-    rows = session.execute(statement.limit(limit)).all()
+        statement = _ended_runs(chosen, sorted(wanted), after, limit)
+    rows = session.execute(statement).all()
     pairs = [pair for row in rows if (pair := _selected(row, chosen, wanted)) is not None]
     return Page(pairs=pairs, cursor=rows[-1].place if len(rows) == limit else None)
 
@@ -124,24 +110,38 @@ def newest_among(
     return [one for one in pairs if (one.destination, one.place) in places]
 
 
-def taken_among(session: Session, pairs: Sequence[Selected], as_of: datetime) -> dict[Selected, Taken]:
-    """Those of `pairs` that were owed again by somebody else, as things stand."""
-    by_pair = {(one.event_id, one.destination): one for one in pairs}
-    taken: dict[Selected, Taken] = {}
-    rows = session.execute(_OWED_AGAIN, {"events": [one.event_id for one in pairs], "as_of": as_of}) if pairs else ()
-    for row in rows:
-        pair = by_pair.get((row.event_id, row.destination))
-        if pair is None or (pair.delivery_id is not None and row.id <= pair.delivery_id):
-            continue
-        cancelled = row.state == "cancelled"
-        if cancelled and pair in taken:
-            continue  # one that was or will be sent says more
-        taken[pair] = Taken(by=row.replay_id or SINGLE, before=row.created_at < as_of, cancelled=cancelled)
-    return taken
+def _ended_runs(chosen: ReplayFilter, known: Sequence[str], after: str | None, limit: int) -> Select[Any]:
+    """Through `delivery_by_state`: a run for each destination and state, of which only the beginnings are read."""
+    destinations = known if chosen.destination is None else [chosen.destination]
+    states = ENDED if chosen.state is None else [chosen.state]
+    runs = [
+        _cut(
+            _ended(chosen, _DELIVERY.c.id).where(_DELIVERY.c.destination == destination, _DELIVERY.c.state == state),
+            after,
+            limit,
+        )
+        for destination in destinations
+        for state in states
+    ]
+    if len(runs) == 1:
+        return runs[0]
+    merged = union_all(*(select(run.subquery()) for run in runs)).subquery()
+    return select(merged).order_by(merged.c.place).limit(limit)
 
 
-def _ended(chosen: ReplayFilter) -> Select[Any]:
-    """Pairs whose newest delivery that had ended by then is in the state that is asked for."""
+def _ended_about(chosen: ReplayFilter, subjects: Sequence[str]) -> Select[Any]:
+    """By the events, which are few: as expressions the other columns offer no index that would seem better."""
+    events = select(_EVENT.c.id).where(_EVENT.c.subject.in_(subjects))
+    state = func.coalesce(_DELIVERY.c.state, "")
+    wanted_state = state.in_(ENDED) if chosen.state is None else state == chosen.state
+    statement = _ended(chosen, func.coalesce(_DELIVERY.c.id, "")).where(_DELIVERY.c.event_id.in_(events), wanted_state)
+    if chosen.destination is not None:
+        statement = statement.where(func.coalesce(_DELIVERY.c.destination, "") == chosen.destination)
+    return statement
+
+
+def _ended(chosen: ReplayFilter, place: ColumnElement[str]) -> Select[Any]:
+    """Pairs of which this is the newest delivery that had ended by then; `place` is its id."""
     later = _DELIVERY.alias("later")
     again = exists().where(
         later.c.event_id == _DELIVERY.c.event_id,
@@ -150,9 +150,9 @@ def _ended(chosen: ReplayFilter) -> Select[Any]:
         later.c.finished_at <= chosen.as_of,
         _was_meant(later),
     )
-    statement = (
+    return (
         select(
-            _DELIVERY.c.id.label("place"),
+            place.label("place"),
             _DELIVERY.c.id.label("delivery_id"),
             _DELIVERY.c.webhook_id,
             _DELIVERY.c.destination,
@@ -166,16 +166,10 @@ def _ended(chosen: ReplayFilter) -> Select[Any]:
         .join(_EVENT, _EVENT.c.id == _DELIVERY.c.event_id)
         .join(_LANE, _LANE.c.lane_id == _DELIVERY.c.lane_id)
         .where(_DELIVERY.c.finished_at <= chosen.as_of, _was_meant(_DELIVERY), ~again, *_event_conditions(chosen))
-        .order_by(_DELIVERY.c.id)
     )
-    state = _DELIVERY.c.state
-    statement = statement.where(state == chosen.state if chosen.state else state != "pending")
-    if chosen.destination is not None:
-        statement = statement.where(_DELIVERY.c.destination == chosen.destination)
-    return statement
 
 
-def _never_owed(chosen: ReplayFilter) -> Select[Any]:
+def _never_owed(chosen: ReplayFilter, subjects: Sequence[str] | None) -> Select[Any]:
     """Events that the destination had not been owed by then, but for what open replays were sending it."""
     owed_before = exists().where(
         _DELIVERY.c.event_id == _EVENT.c.id,
@@ -185,14 +179,21 @@ def _never_owed(chosen: ReplayFilter) -> Select[Any]:
             and_(_DELIVERY.c.finished_at <= chosen.as_of, _was_meant(_DELIVERY)),
         ),
     )
-    return (
-        select(
-            _EVENT.c.id.label("place"), *(column for column in _EVENT.c if column.name not in ("body", "errors"))
-        )
+    columns = [column for column in _EVENT.c if column.name not in ("body", "errors")]
+    statement = (
+        select(_EVENT.c.id.label("place"), *columns)
         .where(_EVENT.c.state == "recorded", _EVENT.c.received_at <= chosen.as_of)
         .where(~owed_before, *_event_conditions(chosen))
-        .order_by(_EVENT.c.id)
-    )  # fmt: skip
+    )
+    return statement if subjects is None else statement.where(_EVENT.c.subject.in_(subjects))
+
+
+def _cut(statement: Select[Any], after: str | None, limit: int) -> Select[Any]:
+    """Its first `limit` rows after `after`, in order."""
+    place = statement.selected_columns.place
+    if after is not None:
+        statement = statement.where(place > after)
+    return statement.order_by(place).limit(limit)
 
 
 def _was_meant(delivery: FromClause) -> ColumnElement[bool]:
@@ -251,19 +252,3 @@ def _recorded(row: Any) -> RecordedEvent:
         traceparent=row.traceparent,
         caused_by=row.caused_by,
     )
-
-
-_as_of = bindparam("as_of", type_=UtcDateTime())
-_OWED_AGAIN = (
-    select(
-        _DELIVERY.c.event_id,
-        _DELIVERY.c.destination,
-        _DELIVERY.c.id,
-        _DELIVERY.c.replay_id,
-        _DELIVERY.c.created_at,
-        _DELIVERY.c.state,
-    )
-    .where(_DELIVERY.c.event_id.in_(bindparam("events", expanding=True)))
-    .where(or_(_DELIVERY.c.finished_at.is_(None), _DELIVERY.c.finished_at > _as_of))
-    .order_by(_DELIVERY.c.id)
-)

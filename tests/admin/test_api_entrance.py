@@ -22,6 +22,8 @@ OPERATIONS = {
     ("GET", f"/deliveries/{ID}"): Right.LOOK,
     ("POST", f"/deliveries/{ID}/replay"): Right.STEER,
     ("POST", f"/deliveries/{ID}/cancel"): Right.STEER,
+    ("GET", "/deliveries/cancellable"): Right.LOOK,
+    ("POST", "/deliveries/cancel"): Right.STEER,
     ("GET", "/replays"): Right.LOOK,
     ("POST", "/replays"): Right.STEER,
     ("GET", f"/replays/{ID}"): Right.LOOK,

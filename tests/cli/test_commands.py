@@ -205,6 +205,23 @@ def test_a_pending_delivery_can_be_cancelled_and_then_replayed(bridge: Commands)
     assert bridge.json("audit", "list", "--action", "delivery.cancelled")["items"][0]["reason"] == "wrong"
 
 
+def test_all_that_options_select_are_counted_and_cancelled(bridge: Commands) -> None:
+    for number in range(3):
+        owe(bridge.database, NOW, subject=f"record:S/{number}", destinations=["erp", "crm"])
+    assert bridge("deliveries", "cancel", "--reason", "x").exit_code == 2
+    assert bridge("deliveries", "cancel", "--destination", "erp").exit_code == 2
+    counted = bridge("deliveries", "cancel", "--destination", "erp", "--dry-run")
+    assert counted.stdout.splitlines() == ["3 pending, not being sent", "       3 to erp"]
+    done = bridge("deliveries", "cancel", "--destination", "erp", "--reason", "replaced")
+    assert done.stdout.splitlines()[-1] == "3 cancelled"
+    assert bridge.json("deliveries", "cancel", "--destination", "erp", "--reason", "x")["cancelled"] == 0
+    left = bridge.json("deliveries", "list", "--state", "pending")["items"]
+    assert {one["destination"] for one in left} == {"crm"}
+    both = [one["id"] for one in left[:2]]
+    assert bridge("deliveries", "cancel", *both, "--reason", "x").stdout.count("is cancelled") == 2
+    assert bridge("deliveries", "cancel", *both, "--reason", "x").exit_code == 1
+
+
 def test_acting_on_a_delivery_needs_a_reason(bridge: Commands) -> None:
     (delivery_id,) = owe(bridge.database, NOW)
     assert bridge("deliveries", "cancel", delivery_id).exit_code == 2

@@ -87,24 +87,20 @@ def progress_of(database: Database, replay_id: str) -> ReplayProgress:
 
 def many_dead(database: Database, now: datetime, number: int) -> None:
     """As `kill`, as many as one likes in a moment: `conversation:0`, `conversation:1`, …"""
-    event_ids = [new_id() for _ in range(number)]
+    event_ids = {f"conversation:{index}": new_id() for index in range(number)}
+    columns = {"source": "genesys", "type": CONVERSATION_ATTRIBUTES_UPDATED, "payload": {}, "body": b"{}"}
+    rows = [
+        {**columns, "id": one, "subject": subject, "received_at": now, "duplicates": 0}
+        for subject, one in event_ids.items()
+    ]
+    new = [
+        NewDelivery(
+            id=new_id(), event_id=one, event_type=CONVERSATION_ATTRIBUTES_UPDATED, destination="erp", subject=subject
+        )
+        for subject, one in event_ids.items()
+    ]
     with database.write() as session:
-        columns = {"source": "genesys", "type": CONVERSATION_ATTRIBUTES_UPDATED, "payload": {}, "body": b"{}"}
-        rows = [
-            {**columns, "id": one, "subject": f"conversation:{index}", "received_at": now, "duplicates": 0}
-            for index, one in enumerate(event_ids)
-        ]
         session.execute(insert(core(EventRow)), rows)
-        new = [
-            NewDelivery(
-                id=new_id(),
-                event_id=row["id"],
-                event_type=CONVERSATION_ATTRIBUTES_UPDATED,
-                destination="erp",
-                subject=row["subject"],
-            )
-            for row in rows
-        ]
         append(session, new, now=now)
         session.execute(update(core(DeliveryRow)).values(state="dead", finished_at=now))
         session.execute(update(core(LaneRow)).values(head_seq=2, due_at=None))

@@ -17,10 +17,10 @@ from bridge.outbox.contract import ClaimedDelivery, Delivered, Outcome, RetryLat
 from bridge.outbox.replay import replay_delivery
 from bridge.outbox.replay_ends import SWEPT_AT_ONCE
 from bridge.outbox.replay_orders import Steer, cancel_replay, pause_replay, resume_replay
-from bridge.outbox.replay_progress import count_deliveries
+from bridge.outbox.replay_progress import ReplayProgress, count_deliveries
 from bridge.outbox.replay_walk import step_replay
-from bridge.outbox.selecting import SINGLE
 from bridge.outbox.selection import ReplayFilter, Wants
+from bridge.outbox.taken import SINGLE
 from bridge.tables import LaneRow
 from tests.fakes import FakeClock
 from tests.outbox.replays import (
@@ -165,7 +165,8 @@ def test_of_a_cancelled_replay_what_is_being_sent_ends_by_itself(database: Datab
     clock.advance(1)
     replay_id = order(database, clock, DEAD)
     step(database, clock.now())
-    lock, seen = threading.Lock(), []
+    lock = threading.Lock()
+    seen: list[ReplayProgress] = []
 
     def answer(_: ClaimedDelivery) -> Outcome:
         with lock:

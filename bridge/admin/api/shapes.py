@@ -112,6 +112,20 @@ class ReplayedDeliverySchema(DeliverySchema):
     )
 
 
+class CancellableSchema(Shape):
+    matched = fields.Integer(metadata={"description": "Pending and not being sent right now."})
+    more = fields.Boolean(metadata={"description": "There are more than `matched`, which were not counted."})
+    by_destination = fields.Dict(keys=fields.String(), values=fields.Integer())
+
+
+class CancelStepSchema(Shape):
+    cancelled = fields.Integer()
+    skipped = fields.Integer(metadata={"description": "They were being sent, or ended, at that moment."})
+    next = fields.String(
+        allow_none=True, metadata={"description": "Send the order again with it as `cursor`; null: it is done."}
+    )
+
+
 _SKIPPED = {"description": "Rows that another replay was sending already; not in `matched`."}
 _SKIPPED_FOR = {"description": "The same by whom: the id of the replay, or `single` for orders about one delivery."}
 _LEFT_OUT = {"description": "Older versions that `latest` does not send; not in `matched`."}
