@@ -87,6 +87,14 @@ def progress_of(database: Database, replay_id: str) -> ReplayProgress:
 
 def many_dead(database: Database, now: datetime, number: int) -> None:
     """As `kill`, as many as one likes in a moment: `conversation:0`, `conversation:1`, …"""
+    many_pending(database, now, number)
+    with database.write() as session:
+        session.execute(update(core(DeliveryRow)).values(state="dead", finished_at=now))
+        session.execute(update(core(LaneRow)).values(head_seq=2, due_at=None))
+
+
+def many_pending(database: Database, now: datetime, number: int) -> None:
+    """As many deliveries to `erp` as one likes, about `conversation:0`, `conversation:1`, …"""
     event_ids = {f"conversation:{index}": new_id() for index in range(number)}
     columns = {"source": "genesys", "type": CONVERSATION_ATTRIBUTES_UPDATED, "payload": {}, "body": b"{}"}
     rows = [
@@ -102,5 +110,3 @@ def many_dead(database: Database, now: datetime, number: int) -> None:
     with database.write() as session:
         session.execute(insert(core(EventRow)), rows)
         append(session, new, now=now)
-        session.execute(update(core(DeliveryRow)).values(state="dead", finished_at=now))
-        session.execute(update(core(LaneRow)).values(head_seq=2, due_at=None))
