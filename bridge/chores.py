@@ -31,6 +31,8 @@ from bridge.wiring import Wiring, make_sentinel
 SEAL_SECONDS = 10.0
 #: So that sealing a long backlog does not keep the other chores waiting.
 BATCHES_AT_ONCE = 10
+#: Of every second, in which the steps of all replays go round.
+REPLAY_SECONDS = 0.5
 #: Of every second, so that neither the other chores nor whoever writes on SQLite waits long.
 RETENTION_SECONDS = 0.25
 
@@ -60,13 +62,19 @@ class Chores:
             log.warning("chores.failed", error=type(error).__name__)
 
     def _step_replays(self) -> None:
-        """A transaction each, so that whoever pauses or cancels one waits for no other."""
+        """Short transactions, so that whoever records, pauses or cancels meanwhile waits for none."""
         wiring = self._wiring
         with wiring.database.read() as session:
             due = due_replays(session, now=wiring.clock.now())
-        for replay_id in due:
-            with wiring.database.write() as session:
-                step_replay(session, replay_id, wiring.wanted, now=wiring.clock.now(), notes=wiring.notes)
+        began = wiring.clock.monotonic()
+        while due and wiring.clock.monotonic() - began < REPLAY_SECONDS:
+            due = [one for one in due if self._step_replay(one)]
+
+    def _step_replay(self, replay_id: str) -> bool:
+        """Whether there may be more of it to do right away."""
+        wiring = self._wiring
+        with wiring.database.write() as session:
+            return step_replay(session, replay_id, wiring.wanted, now=wiring.clock.now(), notes=wiring.notes) > 0
 
     def _skip_overdue_lanes(self) -> None:
         wiring = self._wiring

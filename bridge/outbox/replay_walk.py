@@ -1,6 +1,6 @@
-"""Carries out replay orders: every step appends what the rate allows and remembers where it stands.
+"""Carries out replay orders: every step appends a few deliveries and remembers where it stands.
 
-Any worker may take the next step; the order's `due_at` keeps the rate and keeps two workers apart. A step is one
+Any worker may take the next step; the order's `due_at` keeps the rate and keeps two workers apart. A step is one short
 transaction that holds the order's row from its first statement on: whoever pauses or cancels waits for it.
 """
 
@@ -26,11 +26,14 @@ from bridge.tables import ReplayRow, core
 
 _REPLAY = core(ReplayRow)
 
-STEP = timedelta(seconds=1)
+#: Deliveries appended in one step at most: live events are recorded between two.
+AT_ONCE = 50
+#: Workers look about so often; what the rate allows in it may go at once, and not more.
+SECOND = timedelta(seconds=1)
 #: Rows looked at in one step at most, where few of them are to be sent.
 MOST_LOOKED_AT = 2000
 #: Rows looked at together at least, however low the rate is.
-FEWEST_LOOKED_AT = 100
+FEWEST_LOOKED_AT = 50
 
 
 def due_replays(session: Session, *, now: datetime) -> list[str]:
@@ -45,7 +48,7 @@ def step_replay(
     session: Session, replay_id: str, wanted: Mapping[str, Wants], *, now: datetime, notes: AuditNotes
 ) -> int:
     """Take the next step of one order, if nobody else has; returns how many deliveries it appended or cancelled."""
-    order = session.execute(_TAKE_STEP, {"replay": replay_id, "now": now, "next": now + STEP}).one_or_none()
+    order = session.execute(_TAKE_STEP, {"replay": replay_id, "now": now}).one_or_none()
     if order is not None:
         return _walk_on(session, order, wanted, now)
     if complete(session, replay_id, now=now, notes=notes):
@@ -68,15 +71,18 @@ def _walk_on(session: Session, order: Any, wanted: Mapping[str, Wants], now: dat
     chosen = loaded_filter(order.filter)
     if chosen.destination is not None and chosen.destination not in wanted:
         return 0  # this worker's configuration does not know it; another's may
-    stride = _stride(session, order, chosen, wanted)
+    quota = max(1, min(AT_ONCE, round(order.rate)))
+    stride = _stride(session, order, chosen, wanted, quota)
     append(session, [_replayed(one, order.id) for one in stride.sent], now=now)
     skipped, matched = _counted(order, stride)
+    pause = timedelta(seconds=quota / order.rate)
+    next_due = max(order.due_at, now - max(SECOND - pause, timedelta(0))) + pause
     session.execute(
         _REMEMBER,
         {
             "replay": order.id,
             "stand": stride.cursor or order.cursor,
-            "due": None if stride.cursor is None else now + STEP,
+            "due": None if stride.cursor is None else next_due,
             "skipped": skipped,
             "number": matched,
         },
@@ -84,9 +90,8 @@ def _walk_on(session: Session, order: Any, wanted: Mapping[str, Wants], now: dat
     return len(stride.sent)
 
 
-def _stride(session: Session, order: Any, chosen: ReplayFilter, wanted: Mapping[str, Wants]) -> _Stride:
-    """As many pairs as the rate allows, and no more rows than MOST_LOOKED_AT."""
-    quota = max(1, round(order.rate * STEP.total_seconds()))
+def _stride(session: Session, order: Any, chosen: ReplayFilter, wanted: Mapping[str, Wants], quota: int) -> _Stride:
+    """The next `quota` pairs, from no more rows than MOST_LOOKED_AT."""
     as_of = chosen.as_of or order.created_at
     sent: list[Selected] = []
     taken: dict[str, Taken] = {}
@@ -151,11 +156,11 @@ _DUE = select(_REPLAY.c.id).where(or_(_walks, _is_swept)).order_by(_REPLAY.c.id)
 _TAKE_STEP = (
     update(_REPLAY)
     .where(_REPLAY.c.id == bindparam("replay"), _walks)
-    .values(due_at=bindparam("next"))
+    .values(due_at=_REPLAY.c.due_at)  # only to hold the row until the step is committed
     .returning(
         *(
             _REPLAY.c[name]
-            for name in ("id", "created_at", "filter", "mode", "rate", "cursor", "matched", "skipped_for")
+            for name in ("id", "created_at", "filter", "mode", "rate", "cursor", "matched", "skipped_for", "due_at")
         )
     )
 )

@@ -45,6 +45,7 @@ def test_many_are_cancelled_in_bounded_steps(database: Database, clock: FakeCloc
     many_dead(database, clock.now(), AT_ONCE + 30)
     clock.advance(1)
     replay_id = order(database, clock, DEAD, rate=1000)
+    clock.advance(1)
     step(database, clock.now())
     (late,) = owe(database, clock.now())
     first = cancel(database, clock)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -263,6 +264,19 @@ def test_a_replay_is_steered_and_followed_to_its_end(bridge: Commands) -> None:
     assert bridge("replays", "show", replay, "--follow").stdout == "cancelled: 0 of 1 ended\n"
     actions = [one["action"] for one in bridge.json("audit", "list")["items"]]
     assert actions == ["replay.swept", "replay.cancelled", "replay.resumed", "replay.paused", "replay.ordered"]
+
+
+def test_ctrl_c_stops_looking_and_leaves_the_replay_running(bridge: Commands) -> None:
+    kill(bridge, owe(bridge.database, NOW))
+    replay = bridge.json("replay", "--state", "dead", "--reason", "up again", "--no-wait")["id"]
+    command = [sys.executable, "-m", "bridge.cli", "replays", "show", replay, "--follow"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as looking:
+        assert looking.stderr is not None
+        assert looking.stderr.readline() == "running: 0 of 1 ended\n"
+        looking.send_signal(signal.SIGINT)
+        assert looking.wait(10) == 130
+        assert "the replay goes on without you" in looking.stderr.read()
+    assert bridge.json("replays", "show", replay)["state"] == "running"
 
 
 def test_a_dry_run_tells_what_latest_leaves_out_and_who_replays_a_row_already(bridge: Commands) -> None:

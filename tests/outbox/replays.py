@@ -66,11 +66,17 @@ def step(database: Database, now: datetime) -> int:
     """A worker's second of replays; returns how many deliveries were appended or cancelled."""
     with database.read() as session:
         due = due_replays(session, now=now)
-    moved = 0
-    for one in due:
-        with database.write() as session:
-            moved += step_replay(session, one, WANTED, now=now, notes=NOTES)
-    return moved
+    moved = [0]
+    while due:
+        moved += [step_of(database, now, one) for one in due]
+        due = [one for one, did in zip(due, moved[-len(due) :], strict=True) if did]
+    return sum(moved)
+
+
+def step_of(database: Database, now: datetime, replay_id: str) -> int:
+    """One step of one order."""
+    with database.write() as session:
+        return step_replay(session, replay_id, WANTED, now=now, notes=NOTES)
 
 
 def steer(database: Database, clock: FakeClock, how: Steer, replay_id: str) -> ReplayProgress:

@@ -13,9 +13,11 @@ from bridge.errors import Conflict, Invalid, NotFound
 from bridge.events import CONVERSATION_ATTRIBUTES_UPDATED
 from bridge.outbox.contract import Delivered, DeliveryPolicy
 from bridge.outbox.replay import ReplayedDelivery, replay_delivery
+from bridge.outbox.replay_orders import cancel_replay
+from bridge.outbox.replay_walk import AT_ONCE
 from bridge.outbox.selection import ReplayFilter
 from tests.fakes import FakeClock
-from tests.outbox.replays import counted, order, progress_of, reject, step
+from tests.outbox.replays import counted, many_dead, order, progress_of, reject, steer, step, step_of
 from tests.outbox.yard import NOTES, FakeDestination, actions, delivery, dispatcher, owe, states
 
 CHANGE = CONVERSATION_ATTRIBUTES_UPDATED
@@ -131,6 +133,21 @@ def test_an_order_keeps_its_rate(database: Database, clock: FakeClock) -> None:
     assert step(database, clock.now()) == 3
     assert step(database, clock.now()) == 0
     assert step(database, clock.now() + timedelta(seconds=1)) == 3
+
+
+def test_a_fast_order_goes_in_small_steps_and_a_slow_one_waits_longer(database: Database, clock: FakeClock) -> None:
+    many_dead(database, clock.now(), 3 * AT_ONCE)
+    clock.advance(1)
+    fast = order(database, clock, ReplayFilter(state="dead"), rate=2 * AT_ONCE)
+    clock.advance(1)
+    assert step_of(database, clock.now(), fast) == AT_ONCE
+    assert step(database, clock.now()) == AT_ONCE, "a second's worth in all"
+    steer(database, clock, cancel_replay, fast)
+    clock.advance(1)
+    slow = order(database, clock, ReplayFilter(state="dead"), rate=0.25)
+    assert [step_of(database, clock.now() + timedelta(seconds=second), slow) for second in range(9)] == [
+        1, 0, 0, 0, 1, 0, 0, 0, 1,
+    ]  # fmt: skip
 
 
 def test_a_delivery_that_dies_again_is_not_found_again_by_the_same_order(database: Database, clock: FakeClock) -> None:

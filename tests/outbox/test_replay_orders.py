@@ -34,6 +34,7 @@ from tests.outbox.replays import (
     reject,
     steer,
     step,
+    step_of,
     wants,
 )
 from tests.outbox.yard import NOTES, FakeDestination, actions, count, dispatcher, lane, owe
@@ -192,6 +193,7 @@ def test_a_cancelled_replay_is_cleared_in_bounded_steps(database: Database, cloc
     many_dead(database, clock.now(), SWEPT_AT_ONCE + 20)
     clock.advance(1)
     replay_id = order(database, clock, DEAD, rate=1000)
+    clock.advance(1)
     step(database, clock.now())
     first = steer(database, clock, cancel_replay, replay_id)
     assert (first.cancelled, first.pending, first.is_over) == (SWEPT_AT_ONCE, 20, False)
@@ -227,8 +229,7 @@ def test_rows_that_another_replay_is_sending_are_left_to_it_and_counted(database
     second = order(database, clock, DEAD)
     assert progress_of(database, second).skipped_for == {first: 2, SINGLE: 1}
     clock.advance(1)
-    with database.write() as session:  # the first is faster
-        step_replay(session, first, WANTED, now=clock.now(), notes=NOTES)
+    step_of(database, clock.now(), first)  # it is faster
     step(database, clock.now())
     late = progress_of(database, second)
     assert (late.matched, late.pending, late.skipped_for) == (0, 0, {first: 4, SINGLE: 1})
@@ -246,7 +247,7 @@ def test_of_two_replays_that_walk_over_the_same_rows_at_once_each_row_is_sent_on
     kill(database, clock, *subjects(8))
     orders = [order(database, clock, chosen, rate=5) for _ in range(2)]
     reached = threading.Event()
-    second = threading.Thread(target=lambda: _step_of(database, clock, orders[1]))
+    second = threading.Thread(target=lambda: step_of(database, clock.now(), orders[1]))
 
     def at_the_lanes(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         if threading.current_thread() is second and "INSERT INTO lane" in statement:
@@ -275,7 +276,7 @@ def test_an_order_for_one_and_a_walk_at_once_send_it_once(database: Database, cl
     (dead,) = kill(database, clock, "conversation:a")
     replay_id = order(database, clock, DEAD)
     reached = threading.Event()
-    walk = threading.Thread(target=lambda: _step_of(database, clock, replay_id))
+    walk = threading.Thread(target=lambda: step_of(database, clock.now(), replay_id))
 
     def at_the_lanes(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         if threading.current_thread() is walk and "INSERT INTO lane" in statement:
@@ -364,8 +365,3 @@ def test_counting_what_became_of_a_replay_reads_no_delivery(database: Database) 
         explain = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
         plan = str(session.connection().exec_driver_sql(f"{explain} {statement}", parameters).all())
     assert "COVERING INDEX delivery_of_replay" in plan or "Index Only Scan using delivery_of_replay" in plan
-
-
-def _step_of(database: Database, clock: FakeClock, replay_id: str) -> None:
-    with database.write() as session:
-        step_replay(session, replay_id, WANTED, now=clock.now(), notes=NOTES)
