@@ -6,6 +6,7 @@ time, whoever holds its lease. It may not deliver anything.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import datetime
 from random import Random
@@ -33,6 +34,8 @@ SEAL_SECONDS = 10.0
 BATCHES_AT_ONCE = 10
 #: Of every second, in which the steps of all replays go round.
 REPLAY_SECONDS = 0.5
+#: Between two rounds: on SQLite whoever waits for the lock looks at it only every few milliseconds.
+GIVE_WAY_SECONDS = 0.01
 #: Of every second, so that neither the other chores nor whoever writes on SQLite waits long.
 RETENTION_SECONDS = 0.25
 
@@ -69,6 +72,7 @@ class Chores:
         began = wiring.clock.monotonic()
         while due and wiring.clock.monotonic() - began < REPLAY_SECONDS:
             due = [one for one in due if self._step_replay(one)]
+            threading.Event().wait(GIVE_WAY_SECONDS)
 
     def _step_replay(self, replay_id: str) -> bool:
         """Whether there may be more of it to do right away."""

@@ -75,7 +75,7 @@ def _walk_on(session: Session, order: Any, wanted: Mapping[str, Wants], now: dat
     stride = _stride(session, order, chosen, wanted, quota)
     append(session, [_replayed(one, order.id) for one in stride.sent], now=now)
     skipped, matched = _counted(order, stride)
-    pause = timedelta(seconds=quota / order.rate)
+    pause = timedelta(seconds=len(stride.sent) / order.rate)
     next_due = max(order.due_at, now - max(SECOND - pause, timedelta(0))) + pause
     session.execute(
         _REMEMBER,

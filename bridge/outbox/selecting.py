@@ -63,6 +63,8 @@ def select_page(
 
     `chosen` is bounded (`as_of`); with `subjects` only the events about one of these.
     """
+    if not wanted:
+        return Page(pairs=[], cursor=None)
     if subjects is None and chosen.subject is not None:
         subjects = [chosen.subject]
     if chosen.state == "none" and chosen.destination is not None:

@@ -23,6 +23,7 @@ SELECTABLE = ("dead", "delivered", "superseded", "cancelled", "none")
 class ReplayFilter:
     """What a replay selects; a field that is None does not narrow. Times are `received_at`, aware, UTC."""
 
+    #: None: every one that is configured.
     destination: str | None = None
     #: One of SELECTABLE; None: whatever is final.
     state: str | None = None

@@ -13,7 +13,7 @@ from bridge.errors import Conflict, Invalid, NotFound
 from bridge.events import CONVERSATION_ATTRIBUTES_UPDATED
 from bridge.outbox.contract import Delivered, DeliveryPolicy
 from bridge.outbox.replay import ReplayedDelivery, replay_delivery
-from bridge.outbox.replay_orders import cancel_replay
+from bridge.outbox.replay_orders import cancel_replay, plan_replay
 from bridge.outbox.replay_walk import AT_ONCE
 from bridge.outbox.selection import ReplayFilter
 from tests.fakes import FakeClock
@@ -215,6 +215,12 @@ def test_a_wrong_filter_names_every_field(database: Database, clock: FakeClock) 
     with pytest.raises(Invalid) as refused:
         order(database, clock, replace(wrong, destination=None, state="none"))
     assert [one.rule for one in refused.value.errors] == ["required"]
+
+
+def test_where_no_destination_is_configured_nothing_is_selected(database: Database, clock: FakeClock) -> None:
+    owe(database, clock.now())
+    with database.read() as session:
+        assert plan_replay(session, ReplayFilter(), "every", {}, now=clock.now()).counts.matched == 0
 
 
 def test_a_replay_without_a_reason_is_refused(database: Database, clock: FakeClock) -> None:
