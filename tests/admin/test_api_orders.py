@@ -161,35 +161,6 @@ def test_an_order_to_replay_is_recorded_and_can_be_followed(desk: Desk) -> None:
     assert noted(desk, seat) == [("replay.ordered", f"replay:{ordered['id']}", "after the outage")]
 
 
-def test_a_replay_is_paused_resumed_and_cancelled_each_with_its_reason(desk: Desk) -> None:
-    dead_delivery(desk)
-    seat = desk.sits(Role.OPERATOR)
-    replay = seat.post("/replays", {"filter": {"state": "dead"}, "reason": "again"}).get_json()["id"]
-    for way, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
-        answer = seat.post(f"/replays/{replay}/{way}", {"reason": f"to {way}"})
-        assert (answer.status_code, answer.get_json()["state"]) == (200, state)
-        assert seat.post(f"/replays/{replay}/{way}", {}).status_code == 422
-    assert seat.get(f"/replays/{replay}").get_json()["finished_at"] is not None
-    subject = f"replay:{replay}"
-    assert noted(desk, seat)[1:] == [
-        ("replay.paused", subject, "to pause"),
-        ("replay.resumed", subject, "to resume"),
-        ("replay.cancelled", subject, "to cancel"),
-    ]
-
-
-def test_a_replay_in_the_wrong_state_is_a_conflict_that_names_it(desk: Desk) -> None:
-    dead_delivery(desk)
-    seat, why = desk.sits(Role.OPERATOR), {"reason": "to try"}
-    replay = seat.post("/replays", {"filter": {"state": "dead"}, "reason": "again"}).get_json()["id"]
-    assert seat.post(f"/replays/{replay}/resume", why).get_json()["detail"].startswith("the replay is running")
-    seat.post(f"/replays/{replay}/cancel", why)
-    for way in ("pause", "resume", "cancel"):
-        answer = seat.post(f"/replays/{replay}/{way}", why)
-        assert (answer.status_code, "is cancelled" in answer.get_json()["detail"]) == (409, True)
-        assert seat.post(f"/replays/{new_id()}/{way}", why).status_code == 404
-
-
 def test_replays_come_page_by_page(desk: Desk) -> None:
     dead_delivery(desk)
     seat = desk.sits(Role.OPERATOR)

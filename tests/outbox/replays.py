@@ -30,6 +30,11 @@ def wants(name: str) -> Wants:
 WANTED = {"erp": wants("erp"), "crm": wants("crm")}
 #: Selects what `kill` leaves.
 DEAD = ReplayFilter(destination="erp", state="dead")
+FILLS_CRM = ReplayFilter(destination="crm", state="none")
+
+
+def subjects(number: int) -> list[str]:
+    return [f"conversation:{index}" for index in range(number)]
 
 
 def reject(_: ClaimedDelivery) -> Outcome:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from sqlalchemy import event, select, text
 
 from bridge.database import Database
 from bridge.errors import Conflict, Invalid, NotFound
-from bridge.events import CONVERSATION_ATTRIBUTES_UPDATED, Owed, RecordedEvent
+from bridge.events import CONVERSATION_ATTRIBUTES_UPDATED
 from bridge.outbox.contract import ClaimedDelivery, Delivered, Outcome, RetryLater
 from bridge.outbox.replay import replay_delivery
 from bridge.outbox.replay_ends import SWEPT_AT_ONCE
@@ -25,6 +24,7 @@ from bridge.tables import LaneRow
 from tests.fakes import FakeClock
 from tests.outbox.replays import (
     DEAD,
+    FILLS_CRM,
     WANTED,
     counted,
     kill,
@@ -35,16 +35,11 @@ from tests.outbox.replays import (
     steer,
     step,
     step_of,
-    wants,
+    subjects,
 )
-from tests.outbox.yard import NOTES, FakeDestination, actions, count, dispatcher, lane, owe
+from tests.outbox.yard import NOTES, FakeDestination, actions, dispatcher, lane, owe
 
 NOBODY = "00000000-0000-7000-8000-000000000000"
-FILLS_CRM = ReplayFilter(destination="crm", state="none")
-
-
-def subjects(number: int) -> list[str]:
-    return [f"conversation:{index}" for index in range(number)]
 
 
 def test_a_paused_walk_adds_nothing_and_goes_on_from_where_it_stood(database: Database, clock: FakeClock) -> None:
@@ -68,43 +63,6 @@ def test_a_paused_walk_adds_nothing_and_goes_on_from_where_it_stood(database: Da
     assert progress_of(database, replay_id).state == "completed"
     noted = [action for action in actions(database) if action.startswith("replay.")]
     assert noted == ["replay.ordered", "replay.paused", "replay.resumed", "replay.completed"]
-
-
-def test_once_a_pause_is_committed_the_worker_in_the_middle_of_a_step_adds_nothing(
-    database: Database, clock: FakeClock
-) -> None:
-    for subject in subjects(4):
-        owe(database, clock.now(), subject=subject)
-    replay_id = order(database, clock, FILLS_CRM)
-    in_the_middle, go_on, paused = threading.Event(), threading.Event(), threading.Event()
-    seen: list[int] = []
-
-    def slow(recorded: RecordedEvent) -> Owed | None:
-        in_the_middle.set()
-        assert go_on.wait(10)
-        return wants("crm")(recorded)
-
-    def walk() -> None:
-        with database.write() as session:
-            step_replay(session, replay_id, {"crm": slow}, now=clock.now(), notes=NOTES)
-
-    def pause() -> None:
-        with suppress(Conflict):  # the step was the last one
-            steer(database, clock, pause_replay, replay_id)
-        seen.append(count(database, "delivery"))
-        paused.set()
-
-    threads = [threading.Thread(target=walk), threading.Thread(target=pause)]
-    threads[0].start()
-    assert in_the_middle.wait(10)
-    threads[1].start()
-    assert not paused.wait(0.2), "it waits for the step"
-    go_on.set()
-    for thread in threads:
-        thread.join(timeout=20)
-    clock.advance(1)
-    step(database, clock.now())
-    assert seen == [count(database, "delivery")] == [8]
 
 
 @pytest.mark.parametrize(
@@ -238,60 +196,6 @@ def test_rows_that_another_replay_is_sending_are_left_to_it_and_counted(database
     clock.advance(1)
     step(database, clock.now())
     assert progress_of(database, second).state == "completed"
-
-
-@pytest.mark.parametrize("chosen", [DEAD, FILLS_CRM], ids=["dead", "never-owed"])
-def test_of_two_replays_that_walk_over_the_same_rows_at_once_each_row_is_sent_once(
-    database: Database, clock: FakeClock, chosen: ReplayFilter
-) -> None:
-    kill(database, clock, *subjects(8))
-    orders = [order(database, clock, chosen, rate=5) for _ in range(2)]
-    reached = threading.Event()
-    second = threading.Thread(target=lambda: step_of(database, clock.now(), orders[1]))
-
-    def at_the_lanes(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if threading.current_thread() is second and "INSERT INTO lane" in statement:
-            reached.set()
-
-    event.listen(database.engine, "before_cursor_execute", at_the_lanes)
-    with database.write() as session:
-        step_replay(session, orders[0], WANTED, now=clock.now(), notes=NOTES)
-        second.start()
-        assert database.is_sqlite or reached.wait(10)  # it has read its rows, and does not see the first's yet
-    second.join(timeout=20)
-    event.remove(database.engine, "before_cursor_execute", at_the_lanes)
-    destination = FakeDestination(name=chosen.destination or "")
-    for _ in range(6):
-        dispatcher(database, clock, destination).deliver_due()
-        clock.advance(1)
-        step(database, clock.now())
-    told = [progress_of(database, one) for one in orders]
-    assert Counter(one.event.subject for one in destination.sent) == dict.fromkeys(subjects(8), 1)
-    assert sum(one.delivered for one in told) == sum(one.matched for one in told) == 8
-    assert [one.matched + one.skipped for one in told] == [8, 8], "each order knows of every row that it selected"
-    assert told[1].skipped_for[orders[0]] >= 5
-
-
-def test_an_order_for_one_and_a_walk_at_once_send_it_once(database: Database, clock: FakeClock) -> None:
-    (dead,) = kill(database, clock, "conversation:a")
-    replay_id = order(database, clock, DEAD)
-    reached = threading.Event()
-    walk = threading.Thread(target=lambda: step_of(database, clock.now(), replay_id))
-
-    def at_the_lanes(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if threading.current_thread() is walk and "INSERT INTO lane" in statement:
-            reached.set()
-
-    event.listen(database.engine, "before_cursor_execute", at_the_lanes)
-    with database.write() as session:
-        replay_delivery(session, dead, reason="x", actor="cli:eva", fresh_id=False, now=clock.now(), notes=NOTES)
-        walk.start()
-        assert database.is_sqlite or reached.wait(10)
-    walk.join(timeout=20)
-    event.remove(database.engine, "before_cursor_execute", at_the_lanes)
-    dispatcher(database, clock, erp := FakeDestination()).deliver_due()
-    assert len(erp.sent) == 1
-    assert progress_of(database, replay_id).skipped_for == {SINGLE: 1}
 
 
 def test_what_was_left_out_and_what_is_sent_make_up_what_the_filter_selects(
