@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -202,7 +203,9 @@ def _schema(database: Database) -> list[str]:
     query = SQLITE_SCHEMA if database.is_sqlite else POSTGRESQL_SCHEMA
     with database.engine.connect() as connection:
         parts = [part for part in connection.execute(text(query)).scalars() if part is not None]
-    return sorted(line.strip().rstrip(",") for part in parts for line in part.splitlines())
+    lines = [line.strip().rstrip(",") for part in parts for line in part.splitlines()]
+    # SQLite puts a column that was added onto the line of the last one.
+    return sorted(column for line in lines for column in re.split(r", (?=[a-z_]+ [A-Z])", line))
 
 
 def _child(url: str, halfway: str) -> subprocess.Popen[str]:

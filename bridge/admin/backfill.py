@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from bridge.admin.destinations import KnownDestination, destination_named
 from bridge.destinations.registry import GENESYS
 from bridge.errors import Conflict
-from bridge.outbox.replay import Mode, ReplayCounts, preview_replay
-from bridge.outbox.selection import ReplayFilter, Wants
+from bridge.outbox.replay_orders import PlannedReplay, plan_replay
+from bridge.outbox.selection import Mode, ReplayFilter, Wants
 
 
 def plan_backfill(
@@ -26,7 +27,8 @@ def plan_backfill(
     to: Collection[str],
     narrowed: ReplayFilter,
     mode: Mode,
-) -> list[tuple[ReplayFilter, ReplayCounts]]:
+    now: datetime,
+) -> list[PlannedReplay]:
     """What to order a replay of, for each destination of `to` (none named: of all) that would be owed anything.
 
     `narrowed` says which events. Raises NotFound; Conflict for Genesys: a command that was not given to it then may not
@@ -36,5 +38,5 @@ def plan_backfill(
         raise Conflict("commands are never given later by a backfill; give the command again, over the API")
     names = [name for name, one in known.items() if one.kind != GENESYS and (not to or name in to)]
     filters = [replace(narrowed, destination=name, state="none") for name in names]
-    planned = [(one, preview_replay(session, one, mode, wanted)) for one in filters]
-    return [(one, counts) for one, counts in planned if counts.matched]
+    planned = [plan_replay(session, one, mode, wanted, now=now) for one in filters]
+    return [one for one in planned if one.counts.matched]

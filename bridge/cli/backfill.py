@@ -12,8 +12,8 @@ from bridge.cli.names import DESTINATION, EVENT_TYPE, SOURCE
 from bridge.cli.opened import actor, opened_bridge
 from bridge.cli.options import Moment, json_option
 from bridge.cli.printing import print_json
-from bridge.outbox.replay import Mode, order_replay
-from bridge.outbox.selection import ReplayFilter
+from bridge.outbox.replay_orders import PlannedReplay, order_replay
+from bridge.outbox.selection import Mode, ReplayFilter
 from bridge.wiring import Wiring
 
 
@@ -60,26 +60,24 @@ def command(
         )
         with bridge.database.read() as session:
             chosen = ReplayFilter(**narrowed)
-            planned = plan_backfill(session, bridge.wanted, lookout.known, to=to, narrowed=chosen, mode=mode)
+            now = bridge.clock.now()
+            planned = plan_backfill(session, bridge.wanted, lookout.known, to=to, narrowed=chosen, mode=mode, now=now)
         ordered = [
             {
-                "destination": one.destination,
-                "matched": counts.matched,
-                "by_type": counts.by_type,
-                "replay": None if dry_run else _order(bridge, one, mode, rate, reason or ""),
+                "destination": one.filter.destination,
+                "matched": one.counts.matched,
+                "by_type": one.counts.by_type,
+                "replay": None if dry_run else _order(bridge, one, rate, reason or ""),
             }
-            for one, counts in planned
+            for one in planned
         ]
     _print(ordered, as_json=as_json)
 
 
-def _order(bridge: Wiring, chosen: ReplayFilter, mode: Mode, rate: float, reason: str) -> str:
+def _order(bridge: Wiring, planned: PlannedReplay, rate: float, reason: str) -> str:
     with bridge.database.write() as session:
         now, notes = bridge.clock.now(), bridge.notes
-        return order_replay(
-            session, chosen, mode=mode, reason=reason, rate=rate, actor=actor(), now=now, notes=notes,
-            wanted=bridge.wanted,
-        )  # fmt: skip
+        return order_replay(session, planned, reason=reason, rate=rate, actor=actor(), now=now, notes=notes)
 
 
 def _print(ordered: list[dict[str, Any]], *, as_json: bool) -> None:
