@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
 from sqlalchemy import and_, bindparam, or_, select, update
@@ -71,11 +72,12 @@ def _walk_on(session: Session, order: Any, wanted: Mapping[str, Wants], now: dat
     chosen = loaded_filter(order.filter)
     if chosen.destination is not None and chosen.destination not in wanted:
         return 0  # this worker's configuration does not know it; another's may
-    quota = max(1, min(AT_ONCE, round(order.rate)))
+    steps = ceil(order.rate / AT_ONCE)  # of a second, all alike: none would be left over for the next
+    quota = max(1, int(order.rate / steps))
     stride = _stride(session, order, chosen, wanted, quota)
     append(session, [_replayed(one, order.id) for one in stride.sent], now=now)
     skipped, matched = _counted(order, stride)
-    pause = timedelta(seconds=len(stride.sent) / order.rate)
+    pause = timedelta(microseconds=int(1_000_000 * len(stride.sent) / order.rate))
     next_due = max(order.due_at, now - max(SECOND - pause, timedelta(0))) + pause
     session.execute(
         _REMEMBER,

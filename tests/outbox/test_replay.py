@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,13 +12,14 @@ from bridge.clock import new_id
 from bridge.database import Database
 from bridge.errors import Conflict, Invalid, NotFound
 from bridge.events import CONVERSATION_ATTRIBUTES_UPDATED
-from bridge.outbox.contract import Delivered, DeliveryPolicy
+from bridge.outbox.contract import ClaimedDelivery, Delivered, DeliveryPolicy, Outcome
 from bridge.outbox.replay import ReplayedDelivery, replay_delivery
-from bridge.outbox.replay_orders import cancel_replay, plan_replay
+from bridge.outbox.replay_orders import plan_replay
 from bridge.outbox.replay_walk import AT_ONCE
 from bridge.outbox.selection import ReplayFilter
+from bridge.outbox.slots import AHEAD
 from tests.fakes import FakeClock
-from tests.outbox.replays import counted, many_dead, order, progress_of, reject, steer, step, step_of
+from tests.outbox.replays import counted, many_dead, order, progress_of, reject, step, step_of
 from tests.outbox.yard import NOTES, FakeDestination, actions, delivery, dispatcher, owe, states
 
 CHANGE = CONVERSATION_ATTRIBUTES_UPDATED
@@ -107,6 +109,30 @@ def test_live_traffic_goes_before_replays(database: Database, clock: FakeClock) 
     assert len(narrow.sent) == 24
 
 
+def test_a_live_event_waits_for_no_replay_but_those_that_were_claimed_before_it(
+    database: Database, clock: FakeClock
+) -> None:
+    many_dead(database, clock.now(), 60)
+    clock.advance(1)
+    order(database, clock, ReplayFilter(destination="erp", state="dead"), rate=60)
+    clock.advance(1)
+    step(database, clock.now())
+    lock = threading.Lock()
+    live: list[str] = []
+
+    def answer(_: ClaimedDelivery) -> Outcome:
+        with lock:
+            if not live:
+                live.extend(owe(database, clock.now(), subject="conversation:live", event_type=CHANGE))
+        return Delivered()
+
+    policy = DeliveryPolicy(max_in_flight=2)
+    dispatcher(database, clock, erp := FakeDestination(policy=policy, answer=answer)).deliver_due()
+    assert len(erp.sent) == 61
+    place = [one.delivery_id for one in erp.sent].index(live[0])
+    assert place <= policy.max_in_flight * AHEAD, f"{place} replays went before it"
+
+
 def test_an_order_sends_what_its_filter_selects_and_tells_how_far_it_is(database: Database, clock: FakeClock) -> None:
     for number in range(30):
         owe(database, clock.now(), subject=f"conversation:{number}", event_type=CHANGE, destinations=("erp", "crm"))
@@ -135,14 +161,19 @@ def test_an_order_keeps_its_rate(database: Database, clock: FakeClock) -> None:
     assert step(database, clock.now() + timedelta(seconds=1)) == 3
 
 
-def test_a_fast_order_goes_in_small_steps_and_a_slow_one_waits_longer(database: Database, clock: FakeClock) -> None:
-    many_dead(database, clock.now(), 3 * AT_ONCE)
+@pytest.mark.parametrize("rate", [7, 1.2 * AT_ONCE, 2 * AT_ONCE, 6 * AT_ONCE])
+def test_a_second_of_a_rate_goes_in_small_steps_and_whole(database: Database, clock: FakeClock, rate: float) -> None:
+    many_dead(database, clock.now(), 7 * AT_ONCE)
     clock.advance(1)
-    fast = order(database, clock, ReplayFilter(state="dead"), rate=2 * AT_ONCE)
+    replay_id = order(database, clock, ReplayFilter(state="dead"), rate=rate)
     clock.advance(1)
-    assert step_of(database, clock.now(), fast) == AT_ONCE
-    assert step(database, clock.now()) == AT_ONCE, "a second's worth in all"
-    steer(database, clock, cancel_replay, fast)
+    first = step_of(database, clock.now(), replay_id)
+    assert 0 < first <= AT_ONCE
+    assert first + step(database, clock.now()) == rate
+
+
+def test_a_rate_below_one_waits_longer(database: Database, clock: FakeClock) -> None:
+    many_dead(database, clock.now(), 3)
     clock.advance(1)
     slow = order(database, clock, ReplayFilter(state="dead"), rate=0.25)
     assert [step_of(database, clock.now() + timedelta(seconds=second), slow) for second in range(9)] == [
