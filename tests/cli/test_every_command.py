@@ -20,7 +20,12 @@ from tests.cli.conftest import Commands
 from tests.processes import BridgeFolder
 
 #: What is asked for by no option of its own, so that the command gets as far as reading the settings.
-MORE = {"events reparse": ["x"], "replay": ["--dry-run"], "backfill": ["--dry-run"]}
+MORE = {
+    "events reparse": ["x"],
+    "deliveries cancel": ["--destination", "erp", "--dry-run"],
+    "replay": ["--dry-run"],
+    "backfill": ["--dry-run"],
+}
 #: Need no configuration, and why.
 NEED_NONE = {
     "init": "writes one",
