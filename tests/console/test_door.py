@@ -12,7 +12,7 @@ from bridge.admin.throttle import BURST
 from bridge.admin.tokens import create_token, revoke_token
 from bridge.tables import ConsoleSessionRow
 from tests.admin.desk import Desk
-from tests.console.visitors import LISTS, sign_in
+from tests.console.visitors import LISTS, Page, sign_in
 from tests.outbox.yard import NOTES, actions
 
 SECOND = 1.0
@@ -55,6 +55,47 @@ def test_without_a_session_every_page_leads_to_the_sign_in_and_back(desk: Desk) 
 def test_after_the_sign_in_one_is_where_one_wanted_to_go(desk: Desk) -> None:
     data = {"token": desk.token(Role.VIEWER), "next": "/console/deliveries?state=dead"}
     assert desk.app.test_client().post("/console/login", data=data).location == "/console/deliveries?state=dead"
+
+
+def test_a_link_from_another_site_is_followed_once_more_from_here_so_that_the_cookie_comes_along(desk: Desk) -> None:
+    visitor = sign_in(desk, Role.VIEWER)
+    stranger = desk.app.test_client()
+    path = "/console/deliveries?state=dead"
+    answer = stranger.get(path, headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 200
+    assert f'content="0; url={path}"' in answer.text
+    assert "Deliveries" not in answer.text
+    again = {"Sec-Fetch-Site": "same-origin"}
+    assert visitor.client.get(path, headers=again).status_code == 200
+    assert _is_sent_away(stranger.get(path, headers=again))
+
+
+def test_a_hostile_address_in_such_a_link_stays_an_address_of_ours(desk: Desk) -> None:
+    answer = desk.app.test_client().get(
+        '/console/events?text="><script>//evil.example', headers={"Sec-Fetch-Site": "cross-site"}
+    )
+    [refresh] = [one for one in Page(answer.text).all("meta") if one.get("http-equiv") == "refresh"]
+    assert str(refresh["content"]).startswith("0; url=/console/events?text=")
+    assert len(Page(answer.text).all("script")) == 1
+
+
+def test_a_form_that_came_too_late_leads_back_to_where_it_stood(desk: Desk) -> None:
+    visitor = sign_in(desk, Role.OPERATOR)
+    desk.clock.advance(IDLE.total_seconds())
+    form = {"form_key": visitor.form_key, "reason": "because"}
+    for referer, wanted in (
+        ("http://localhost/console/destinations/erp?over=day", "/console/destinations/erp?over%3Dday"),
+        ("https://evil.example/console/destinations/erp", "/console/destinations/erp"),
+    ):
+        answer = visitor.client.post("/console/destinations/erp/pause", data=form, headers={"Referer": referer})
+        assert answer.location == f"/console/login?next={wanted}&said=over"
+    assert "destination.paused" not in actions(desk.database)
+
+
+def test_a_newcomer_is_told_where_a_token_comes_from(desk: Desk) -> None:
+    page = desk.app.test_client().get("/console/login").text
+    for words in ("bridge up", "bridge token create --name", "--role operator", "POST /api/v1/tokens", "approver"):
+        assert words in page
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from bridge.admin.console import (
     deliveries,
     destinations,
     events,
+    find,
     lanes,
     overview,
     purges,
@@ -26,7 +27,7 @@ from bridge.admin.console.door import blueprint
 #: Importing a module hangs its pages onto the blueprint.
 PAGES = (
     *(overview, events, deliveries, destinations, lanes, replays),
-    *(commands, purges, audit, rejections, sign_in, refusals),
+    *(commands, purges, audit, rejections, find, sign_in, refusals),
 )
 
 
