@@ -133,7 +133,7 @@ def test_what_a_person_has_set_stays_while_the_page_updates(desk: Desk, address:
     expect(page.get_by_label("Why?")).to_have_value("half a reas")
 
 
-def test_ticks_stay_while_rows_come_in_above_them(desk: Desk, address: str, page: Page) -> None:
+def test_ticks_stay_with_their_rows_while_others_come_and_go(desk: Desk, address: str, page: Page) -> None:
     made = scenes.normal(desk.database, desk.clock.now())
     dead = scenes.dead(made)
     page.clock.install()
@@ -141,8 +141,11 @@ def test_ticks_stay_while_rows_come_in_above_them(desk: Desk, address: str, page
     page.goto(f"{address}/console/deliveries?destination=erp")
     page.locator(f'input[value="{dead[1]}"]').check()
     scenes.running_merge(desk.database, desk.clock.now(), destination="erp")
+    with desk.database.write() as session:
+        session.execute(update(DeliveryRow).where(DeliveryRow.id == dead[0]).values(destination="crm"))
     page.clock.run_for(16_000)
     expect(page.get_by_role("link", name="merge:0f3a")).to_be_visible()
+    expect(page.locator(f'input[value="{dead[0]}"]')).to_have_count(0)
     expect(page.locator(f'input[value="{dead[1]}"]')).to_be_checked()
     expect(page.get_by_text("1 selected")).to_be_visible()
     expect(page.get_by_label("Select every delivery on this page")).to_be_visible()

@@ -7,19 +7,18 @@
   const marker = document.querySelector("[data-refresh-seconds]");
   const freshness = document.querySelector("[data-freshness]");
 
-  // What a person has set stays as it is: an opened part, a tick, what is typed.
-  const KEPT = { DETAILS: ["open"], INPUT: ["checked", "value"], TEXTAREA: ["value"], SELECT: ["value"] };
-
   const keyOf = (node) => (node.nodeType === Node.ELEMENT_NODE ? node.id || node.dataset?.key || "" : "");
   const alike = (one, other) => one.nodeName === other.nodeName && keyOf(one) === keyOf(other);
 
+  // A person opens and closes; ticks and what is typed are no attributes.
+  const isTheirs = (node, name) => node.nodeName === "DETAILS" && name === "open";
+
   const copyAttributes = (old, fresh) => {
-    const kept = KEPT[old.nodeName] || [];
     for (const { name } of [...old.attributes]) {
-      if (!fresh.hasAttribute(name) && !kept.includes(name)) old.removeAttribute(name);
+      if (!fresh.hasAttribute(name) && !isTheirs(old, name)) old.removeAttribute(name);
     }
     for (const { name, value } of fresh.attributes) {
-      if (!kept.includes(name) && old.getAttribute(name) !== value) old.setAttribute(name, value);
+      if (!isTheirs(old, name) && old.getAttribute(name) !== value) old.setAttribute(name, value);
     }
   };
 
