@@ -68,7 +68,7 @@ LOOKS = (
 #: What the README shows: the situation, the page and the look of each picture.
 README = {
     "overview": ("trouble", "overview", Look(name="readme", width=1180, height=860)),
-    "destination": ("trouble", "destination", Look(name="readme", width=1180, height=900)),
+    "destination": ("trouble", "destination", Look(name="readme", width=1180, height=1010)),
     "event": ("trouble", "event", Look(name="readme", width=1180, height=820)),
     "dark": ("normal", "overview", Look(name="readme", width=1180, height=820, scheme="dark")),
     "phone": ("trouble", "overview", Look(name="readme", width=390, height=800)),

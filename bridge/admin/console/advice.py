@@ -63,20 +63,20 @@ def of_destination(one: FoundDestination) -> Iterator[Need]:
 
 
 def of_source(one: FoundSource) -> Iterator[Need]:
-    name = one.name
+    name, about = one.name, f"Source {one.name}"  # a destination may have the same name
     if one.unreadable_1h:
         words = f"{plural(one.unreadable_1h, 'event')} of the last hour could not be read"
         remedy = "Correct the source's format, or have the sender mend it."
-        yield _need("bad", name, words, remedy, "See what came", "events", source=name, state="unreadable")
+        yield _need("bad", about, words, remedy, "See what came", "events", source=name, state="unreadable")
     if one.rejections_1h:
         refused = plural(one.rejections_1h, "request was", "requests were")
         words = f"{refused} refused in the last hour, last for {one.last_rejection_cause}"
         remedy = "Compare the sender's secret and clock with the configuration's."
-        yield _need("warn", name, words, remedy, "See the causes", "rejections", source=name)
+        yield _need("warn", about, words, remedy, "See the causes", "rejections", source=name)
     if one.silent:
         words = "silent for longer than it should be" if one.last_event_at else "nothing was heard of it yet"
         remedy = "Look at the sender whether its webhook is switched on."
-        yield _need("warn", name, words, remedy, "See its last events", "events", source=name)
+        yield _need("warn", about, words, remedy, "See its last events", "events", source=name)
 
 
 def _of_gate(one: FoundDestination) -> Iterator[Need]:
