@@ -83,12 +83,14 @@ def surprised(error: Exception) -> AnyResponse:
 
 
 def _to_sign_in(refusal: Unauthenticated) -> AnyResponse:
-    if request.method == "GET" and request.headers.get("Sec-Fetch-Site") == "cross-site":
-        # A link in a mail: the browser has not sent our cookie, which is for our own pages alone. From one it does.
-        return show("arrival.html", address=request.full_path.rstrip("?"))
     after = request.full_path.rstrip("?") if request.method == "GET" else _page_of_the_form()
     said = "over" if refusal.cause == "session-over" else None
-    return redirect(url_for("console.sign_in", next=after or None, said=said), 303)
+    sign_in = url_for("console.sign_in", next=after or None, said=said)
+    if request.method == "GET" and request.headers.get("Sec-Fetch-Site") == "cross-site":
+        # A link in a mail: browsers keep our cookie back on the way in from elsewhere. On the way from a page of ours
+        # they send it, and the sign-in lets whoever has a session go on.
+        return show("arrival.html", address=sign_in)
+    return redirect(sign_in, 303)
 
 
 def _page_of_the_form() -> str:
