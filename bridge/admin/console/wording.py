@@ -19,7 +19,6 @@ FILTERS = (
 )
 #: More of a value is no longer read but downloaded.
 LONGEST_JSON = 64 * 1024
-DAY = timedelta(days=1)
 
 #: The tone of a state: its colour. The word itself is always shown beside it.
 _TONES = {
