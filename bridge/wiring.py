@@ -10,6 +10,7 @@ from functools import partial
 from blinker import Signal
 
 from bridge import signals
+from bridge.admin.reparsing import Reparser
 from bridge.audit.notes import AuditNotes
 from bridge.audit.signing import AuditSigner
 from bridge.clock import Clock, SystemClock
@@ -57,6 +58,8 @@ class Wiring:
     purges: Purges
     #: Knows the webhooks that our own commands have caused; None where no organisation is configured.
     echoes: Echoes | None
+    #: Reads again what could not be read.
+    reparser: Reparser
     #: None: alerts are log lines only.
     alerts: Alerts | None
     _closers: list[Callable[[], None]] = field(default_factory=list, repr=False)
@@ -100,6 +103,7 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
         client=genesys,
         dedupe_window=settings.server.dedupe_window,
     )
+    echoes = None if genesys is None else _echoes(settings)
     wiring = Wiring(
         settings=settings,
         database=database,
@@ -118,7 +122,8 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
             notes=notes,
             two_persons=settings.genesys.purge.two_persons,
         ),
-        echoes=None if genesys is None else _echoes(settings),
+        echoes=echoes,
+        reparser=_reparser(settings, notes, echoes),
         alerts=_alerts(settings, database, clock, notes, masking),
     )
     _connect(wiring)
@@ -149,6 +154,15 @@ def _alerts(settings: Settings, database: Database, clock: Clock, notes: AuditNo
     if to is None:
         return None
     return Alerts(database=database, clock=clock, notes=notes, masking=masking, destination=to, every=every)
+
+
+def _reparser(settings: Settings, notes: AuditNotes, echoes: Echoes | None) -> Reparser:
+    return Reparser(
+        sources=settings.sources,
+        notes=notes,
+        dedupe_window=settings.server.dedupe_window,
+        mark=None if echoes is None else echoes.mark,
+    )
 
 
 def _echoes(settings: Settings) -> Echoes:

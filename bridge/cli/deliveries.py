@@ -9,9 +9,20 @@ import click
 
 from bridge.admin.search import deliveries as search
 from bridge.admin.search.delivery_ids import DeliveryFilter
+from bridge.cli.delivery_feed import DeliveryFeed
+from bridge.cli.names import DESTINATION, EVENT_TYPE
 from bridge.cli.opened import actor, opened_bridge
-from bridge.cli.options import json_option, page_options, page_request, reason_option, span_options
+from bridge.cli.options import (
+    follow_option,
+    json_option,
+    page_options,
+    page_request,
+    reason_option,
+    refuse_page_of_stream,
+    span_options,
+)
 from bridge.cli.printing import Columns, print_json, print_page, print_rows, print_thing
+from bridge.cli.watching import watch
 from bridge.outbox.replay import cancel_delivery, replay_delivery
 
 _COLUMNS: Columns = {
@@ -41,21 +52,28 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--destination", help="Only those to this destination.")
+@click.option("--destination", type=DESTINATION, help="Only those to this destination.")
 @click.option("--state", type=click.Choice(_STATES))
-@click.option("--type", help="Only those of events of this type.")
+@click.option("--type", type=EVENT_TYPE, help="Only those of events of this type.")
 @click.option("--subject", help="Only those about exactly this.")
 @click.option("--event", "event_id", help="Only those of the event with this id.")
 @click.option("--status", type=int, help="Only those whose newest try was answered so, like 503.")
 @click.option("--error-class", help="Only those that failed so, like timeout.")
 @span_options
 @page_options
+@follow_option
 @json_option
-def list_deliveries(limit: int, cursor: str | None, as_json: bool, **wanted: Any) -> None:
-    """Deliveries, newest first."""
+def list_deliveries(limit: int, cursor: str | None, follows: bool, as_json: bool, **wanted: Any) -> None:
+    """Deliveries, newest first; with --follow each appears again when it has ended."""
+    refuse_page_of_stream(follows, cursor, wanted["until"])
     page = page_request(search.LISTED, limit, cursor)
-    with opened_bridge() as bridge, bridge.database.read() as session:
-        found = search.find_deliveries(session, DeliveryFilter(**wanted), page, now=bridge.clock.now())
+    with opened_bridge() as bridge:
+        if follows:
+            feed = DeliveryFeed(bridge.database, bridge.clock, DeliveryFilter(**wanted), first=limit)
+            watch(feed, _COLUMNS, as_json=as_json)
+            return
+        with bridge.database.read() as session:
+            found = search.find_deliveries(session, DeliveryFilter(**wanted), page, now=bridge.clock.now())
     print_page(found, _COLUMNS, as_json=as_json)
 
 
@@ -103,8 +121,12 @@ def replay(delivery_id: str, fresh_id: bool, reason: str, as_json: bool) -> None
 @command.command("cancel")
 @click.argument("delivery_id")
 @reason_option
-def cancel(delivery_id: str, reason: str) -> None:
+@json_option
+def cancel(delivery_id: str, reason: str, as_json: bool) -> None:
     """Take a pending delivery out of its lane; it is never sent."""
     with opened_bridge() as bridge, bridge.database.write() as session:
         cancel_delivery(session, delivery_id, reason=reason, actor=actor(), now=bridge.clock.now(), notes=bridge.notes)
-    click.echo(f"delivery {delivery_id} is cancelled")
+    if as_json:
+        print_json({"id": delivery_id, "state": "cancelled"})
+    else:
+        click.echo(f"delivery {delivery_id} is cancelled")

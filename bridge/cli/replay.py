@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from bridge.cli.edge import REFUSED
+from bridge.cli.names import DESTINATION, EVENT_TYPE, SOURCE
 from bridge.cli.opened import actor, opened_bridge
 from bridge.cli.options import json_option, span_options
 from bridge.cli.printing import print_json
@@ -18,11 +19,11 @@ from bridge.wiring import Wiring
 
 @click.command("replay")
 @span_options
-@click.option("--destination", help="Only those owed to this destination.")
+@click.option("--destination", type=DESTINATION, help="Only those owed to this destination.")
 @click.option("--state", type=click.Choice(SELECTABLE), help="Only those now in this state; none: never owed.")
-@click.option("--type", help="Only events of this type.")
+@click.option("--type", type=EVENT_TYPE, help="Only events of this type.")
 @click.option("--subject", help="Only those about exactly this.")
-@click.option("--source", help="Only events of this source.")
+@click.option("--source", type=SOURCE, help="Only events of this source.")
 @click.option(
     "--mode",
     type=click.Choice(["every", "latest"]),

@@ -62,7 +62,7 @@ def _row(arrival: Arrival, *, now: datetime, dedupe_window: timedelta) -> dict[s
     if key is not None and arrival.awaits_fact:
         key = awaiting_key(key)
     return {
-        "id": new_id(),
+        "id": new_id() if arrival.replaces is None else arrival.replaces.id,
         "source": arrival.source,
         "type": event.type,
         "subject": event.subject,
@@ -76,7 +76,7 @@ def _row(arrival: Arrival, *, now: datetime, dedupe_window: timedelta) -> dict[s
         "delivery_key": event.delivery_key,
         "content_key": key,
         "content_key_until": now + dedupe_window if windowed else None,
-        "duplicates": 0,
+        "duplicates": 0 if arrival.replaces is None else arrival.replaces.duplicates,
         "correlation_id": arrival.correlation_id,
         "traceparent": arrival.traceparent,
         "caused_by": arrival.caused_by,

@@ -17,6 +17,7 @@ OPERATIONS = {
     ("GET", "/events"): Right.LOOK,
     ("GET", f"/events/{ID}"): Right.LOOK,
     ("GET", f"/events/{ID}/raw"): Right.LOOK,
+    ("POST", f"/events/{ID}/reparse"): Right.STEER,
     ("POST", f"/events/{ID}/reveal"): Right.REVEAL,
     ("GET", "/deliveries"): Right.LOOK,
     ("GET", f"/deliveries/{ID}"): Right.LOOK,

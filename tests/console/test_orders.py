@@ -8,11 +8,15 @@ import pytest
 from sqlalchemy import select
 
 from bridge.admin.access import Role
+from bridge.database import Database
 from bridge.tables import AuditEntryRow
 from tests.admin.desk import Desk
+from tests.admin.stock import Stock, stock
 from tests.console import scenes
 from tests.console.traffic import Traffic, record_payload
-from tests.console.visitors import Visitor, sign_in
+from tests.console.visitors import Visitor, make_console_desk, sign_in
+from tests.fakes import FakeClock
+from tests.intake.webhook_app import GENESYS
 from tests.outbox.yard import actions, delivery, lane
 
 # The orders themselves are tried on both databases beside the API.
@@ -209,3 +213,39 @@ def _assert_noted(desk: Desk, visitor: Visitor, action: str, reason: str) -> Non
         wanted = (AuditEntryRow.action == action, AuditEntryRow.actor == visitor.actor)
         entries = session.scalars(select(AuditEntryRow).where(*wanted)).all()
     assert [entry.reason for entry in entries] == [reason]
+
+
+def test_an_unreadable_event_is_parsed_again_with_a_reason(database: Database, clock: FakeClock) -> None:
+    desk = make_console_desk(database, clock, sources=[GENESYS])
+    event_id = unreadable(desk, b'{"eventType": "QUEUE_OPENED", "payload": {"version": 1}}')
+    visitor = sign_in(desk, Role.OPERATOR)
+    assert "Parse it again" in visitor.get(f"/events/{event_id}").text
+    assert "Parse it again…" not in sign_in(desk, Role.VIEWER).get(f"/events/{event_id}").text
+    answer = visitor.post(f"/events/{event_id}/reparse", reason=WHY)
+    assert answer.status_code == 303
+    page = visitor.client.get(answer.location).text
+    assert "genesys.queue_opened" in page
+    assert "Parse it again" not in page
+    _assert_noted(desk, visitor, "event.reparsed", WHY)
+    assert visitor.post(f"/events/{event_id}/reparse", reason=WHY).status_code == 409
+
+
+def test_what_still_cannot_be_read_is_told_at_the_console(database: Database, clock: FakeClock) -> None:
+    desk = make_console_desk(database, clock, sources=[GENESYS])
+    event_id = unreadable(desk, b"{}")
+    visitor = sign_in(desk, Role.OPERATOR)
+    answer = visitor.post(f"/events/{event_id}/reparse", reason=WHY)
+    assert answer.status_code == 303
+    page = visitor.client.get(answer.location).text
+    assert "It was parsed again, and still cannot be read" in page
+    assert "Send an object with action, schemaName and record" in page, "what is wrong today"
+    assert visitor.post(f"/events/{event_id}/reparse", reason=" ").status_code == 422
+
+
+def unreadable(desk: Desk, body: bytes) -> str:
+    """An event of the source `genesys` that the version before could not read; gives its id."""
+    (row,) = stock(desk.clock.now(), events=1).events
+    errors = [{"field": "body", "rule": "form", "message": "Not known yet."}]
+    row.update(source="genesys", state="unreadable", body=body, errors=errors)
+    Stock(events=[row]).put(desk.database)
+    return str(row["id"])

@@ -29,6 +29,7 @@ FORBIDDEN = [
     ("/lanes", Role.AUDITOR),
     (f"/purges/{NOBODY}/approve", Role.ADMIN),
     (f"/purges/{NOBODY}/cancel", Role.VIEWER),
+    (f"/events/{NOBODY}/reparse", Role.VIEWER),
     (f"/events/{NOBODY}/reveal", Role.ADMIN),
     ("/audit/verify", Role.OPERATOR),
 ]

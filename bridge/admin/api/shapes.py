@@ -69,6 +69,20 @@ class RawBodySchema(Shape):
     text = fields.String(allow_none=True, metadata={"description": "The exact body; null unless revealed."})
 
 
+class ReadEventSchema(Shape):
+    id = fields.String()
+    type = fields.String()
+    subject = fields.String()
+    duplicate = fields.Boolean(metadata={"description": "It was recorded meanwhile, under this id."})
+    deliveries = fields.List(fields.String(), metadata={"description": "The destinations that are owed it now."})
+
+
+class ReparsedSchema(Shape):
+    id = fields.String()
+    result = fields.String(metadata={"enum": ["recorded", "duplicate"]})
+    events = fields.List(fields.Nested(ReadEventSchema))
+
+
 class AttemptSchema(Shape):
     number = fields.Integer()
     started_at = Moment()

@@ -93,6 +93,14 @@ def find_events(
     return Page(items=_with_deliveries(session, rows, masking, now), next=found.next)
 
 
+def unreadable_after(session: Session, wanted: EventFilter, after: str | None, *, limit: int) -> list[str]:
+    """Ids of unreadable events, oldest first, from the one after `after` on."""
+    conditions = _conditions(session, replace(wanted, state="unreadable"))
+    if after is not None:
+        conditions.append(_EVENT.c.id > after)
+    return list(session.scalars(select(_EVENT.c.id).where(*conditions).order_by(_EVENT.c.id).limit(limit)))
+
+
 def show_event(session: Session, event_id: str, *, masking: Masking, now: datetime) -> FoundEvent:
     """One event. Raises NotFound."""
     row = session.execute(_SHOWN.where(_EVENT.c.id == event_id)).one_or_none()
@@ -107,6 +115,17 @@ def raw_body(session: Session, event_id: str) -> bytes:
     if body is None:
         raise _unknown()
     return body
+
+
+def newest_bodies(session: Session, wanted: EventFilter, before: str | None, *, limit: int) -> Sequence[Row[Any]]:
+    """`id, source, type, subject, state, received_at, errors, body` of events, newest first, below the id `before`.
+
+    Unmasked, as `raw_body`.
+    """
+    conditions = _conditions(session, wanted)
+    if before is not None:
+        conditions.append(_EVENT.c.id < before)
+    return session.execute(_BODIES.where(*conditions).order_by(_EVENT.c.id.desc()).limit(limit)).all()
 
 
 def _conditions(session: Session, wanted: EventFilter) -> list[ColumnElement[bool]]:
@@ -171,6 +190,9 @@ def _unknown() -> NotFound:
 #: The length of a body is read without the body.
 _SIZES = select(_EVENT.c.id, func.length(_EVENT.c.body)).order_by(_EVENT.c.id.desc())
 _SHOWN = select(*(column for column in _EVENT.c if column.name in FoundEvent.__dataclass_fields__))
+_BODIES = select(
+    *(_EVENT.c[name] for name in ("id", "source", "type", "subject", "state", "received_at", "errors", "body"))
+)
 _OWED = (
     select(_DELIVERY.c.event_id, _DELIVERY.c.id, _DELIVERY.c.destination, SHOWN_STATE.label("state"))
     .join(_LANE, _LANE.c.lane_id == _DELIVERY.c.lane_id)
