@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from bridge.admin.destinations import KnownDestination, destination_named, known_destinations
 from bridge.admin.search.destinations import FoundDestination, find_destinations
@@ -15,11 +16,13 @@ from bridge.admin.search.figures import Figures, figures_of
 from bridge.admin.search.minutes import Minute, Minutes
 from bridge.admin.search.remembered import Remembered
 from bridge.admin.search.sources import FoundSource, find_sources
+from bridge.admin.search.tries import Span, TriesSeen, tries_of
 from bridge.admin.search.unsealed import unsealed_entries
 from bridge.clock import Clock
 from bridge.database import Database
 from bridge.destinations.registry import Forwarder
 from bridge.settings.model import Settings, SourceSettings
+from bridge.telemetry.health import Expected, expected_of, is_stalled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +39,15 @@ class Overview:
     sources: list[FoundSource]
     #: Audit entries that are not sealed yet.
     unsealed: int
+    #: Deliveries have been due for long, and no worker tried any.
+    stalled: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Counted:
     figures: Mapping[str, Figures]
     unsealed: int
+    stalled: bool
 
 
 def make_lookout(
@@ -53,6 +59,7 @@ def make_lookout(
         clock,
         destinations=known_destinations(settings, forwarders),
         sources=tuple(settings.sources.values()),
+        expected=expected_of(settings, forwarders),
     )
 
 
@@ -66,13 +73,20 @@ class Lookout:
         *,
         destinations: Mapping[str, KnownDestination],
         sources: Sequence[SourceSettings],
+        expected: Expected,
     ) -> None:
         self.known = destinations
         self._database = database
         self._clock = clock
         self._sources = sources
+        self._expected = expected
         self._minutes = Minutes()
         self._counted = Remembered(self._count, clock)
+        self._tries = {
+            (name, span): Remembered(partial(self._look_at_tries, name, span), clock)
+            for name in destinations
+            for span in Span
+        }
 
     def destinations(self, now: datetime) -> list[FoundDestination]:
         """All of them, in the order of the configuration."""
@@ -81,6 +95,10 @@ class Lookout:
     def destination(self, name: str, now: datetime) -> FoundDestination:
         """One of them. Raises NotFound."""
         return self._found([destination_named(self.known, name)], self._counted.get(), now)[0]
+
+    def tries(self, name: str, span: Span) -> TriesSeen:
+        """How the tries of one of them went. Raises NotFound."""
+        return self._tries[destination_named(self.known, name).name, span].get()
 
     def overview(self, now: datetime) -> Overview:
         """Everything at once."""
@@ -98,6 +116,7 @@ class Lookout:
             blocked_lanes=sum(one.blocked_lanes for one in destinations),
             sources=sources,
             unsealed=counted.unsealed,
+            stalled=counted.stalled,
         )
 
     def _found(self, known: Sequence[KnownDestination], counted: _Counted, now: datetime) -> list[FoundDestination]:
@@ -108,4 +127,9 @@ class Lookout:
         now = self._clock.now()
         with self._database.read() as session:
             figures = {name: figures_of(session, name, now=now) for name in self.known}
-            return _Counted(figures=figures, unsealed=unsealed_entries(session))
+            stalled = is_stalled(session, now, self._expected)
+            return _Counted(figures=figures, unsealed=unsealed_entries(session), stalled=stalled)
+
+    def _look_at_tries(self, name: str, span: Span) -> TriesSeen:
+        with self._database.read() as session:
+            return tries_of(session, name, span, now=self._clock.now())

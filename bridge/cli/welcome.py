@@ -48,10 +48,11 @@ def welcome(settings: Settings, url: str, token: str | None, *, default_port: in
     """The text; `token` is shown where one was made, `default_port` is what other commands take without being told."""
     lines = ["", f"The bridge runs on {url}", ""]
     lines += [f"  webhooks  POST {url}/webhooks/{name}" for name in settings.sources]
+    lines += [f"  console   {url}/console"]
     lines += [f"  API       {url}/api/v1/events   (described at {url}/api/openapi.json)"]
     lines += [f"  health    {url}/readyz", ""]
     if token is not None:
-        lines += ["Your admin token for the API, shown this once:", "", f"  {token}", ""]
+        lines += ["Your admin token, for the console and the API, shown this once:", "", f"  {token}", ""]
     lines += ["Try it, in this folder:", "", *(f"  {line}" for line in _tries(settings, url, default_port)), ""]
     lines += [f"Next: say in {settings.config_path} where your ERP and CRM are, then `bridge reload`."]
     return "\n".join([*lines, "Ctrl-C stops everything.", ""])

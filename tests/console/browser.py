@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.admin.desk import Desk
+from tests.console.visitors import Visitor
 
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}
@@ -56,3 +57,11 @@ def enter(page: Page, address: str, token: str) -> None:
     page.get_by_label("Token").fill(token)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("button", name="Sign out").wait_for()
+
+
+def let_in(page: Page, address: str, visitor: Visitor) -> None:
+    """Give the browser the session of `visitor`, and open the first page."""
+    cookie = visitor.client.get_cookie("bridge-console")
+    assert cookie is not None
+    page.context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": address, "sameSite": "Strict"}])
+    page.goto(f"{address}/console/")

@@ -176,7 +176,7 @@ def running_replay(database: Database, now: datetime) -> str:
     return running
 
 
-def running_merge(database: Database, now: datetime) -> str:
+def running_merge(database: Database, now: datetime, *, destination: str = "genesys") -> str:
     """A merge that waits for Genesys, two steps done; gives the command's id."""
     rng = Random(3)
     begun = now - timedelta(seconds=40)
@@ -197,14 +197,14 @@ def running_merge(database: Database, now: datetime) -> str:
         session.execute(
             insert(core(LaneRow)),
             {
-                "lane_id": 78, "destination": "genesys", "subject": "merge:0f3a", "last_seq": 1, "head_seq": 1,
+                "lane_id": 78, "destination": destination, "subject": "merge:0f3a", "last_seq": 1, "head_seq": 1,
                 "due_at": now + timedelta(seconds=4), "lease_token": None, "attempt": 0, "background": False,
             },
         )  # fmt: skip
         session.execute(
             insert(core(DeliveryRow)),
             {
-                "lane_id": 78, "seq": 1, "id": delivery_id, "event_id": command_id, "destination": "genesys",
+                "lane_id": 78, "seq": 1, "id": delivery_id, "event_id": command_id, "destination": destination,
                 "webhook_id": delivery_id, "carries": "change", "created_at": begun, "state": "pending",
                 "attempts": 1, "finished_at": None,
                 "progress": {"steps": steps, "measures": {"latency_ms": 2100, "retries": 1, "conflicts": 0},

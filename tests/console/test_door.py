@@ -12,7 +12,7 @@ from bridge.admin.throttle import BURST
 from bridge.admin.tokens import create_token, revoke_token
 from bridge.tables import ConsoleSessionRow
 from tests.admin.desk import Desk
-from tests.console.visitors import LISTS, sign_in
+from tests.console.visitors import LISTS, Page, sign_in
 from tests.outbox.yard import NOTES, actions
 
 SECOND = 1.0
@@ -55,6 +55,45 @@ def test_without_a_session_every_page_leads_to_the_sign_in_and_back(desk: Desk) 
 def test_after_the_sign_in_one_is_where_one_wanted_to_go(desk: Desk) -> None:
     data = {"token": desk.token(Role.VIEWER), "next": "/console/deliveries?state=dead"}
     assert desk.app.test_client().post("/console/login", data=data).location == "/console/deliveries?state=dead"
+
+
+def test_a_link_from_another_site_goes_by_a_page_of_ours_so_that_the_cookie_comes_along(desk: Desk) -> None:
+    visitor, stranger = sign_in(desk, Role.VIEWER), desk.app.test_client()
+    answer = stranger.get("/console/deliveries?state=dead", headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 200
+    assert "Newest answer" not in answer.text
+    way_on = _refresh_of(answer.text)
+    assert visitor.client.get(way_on).location == "/console/deliveries?state=dead"
+    assert 'value="/console/deliveries?state=dead"' in stranger.get(way_on).text
+
+
+def test_a_hostile_address_in_such_a_link_leads_nowhere_else(desk: Desk) -> None:
+    hostile = '/console/events?text="><script>//evil.example'
+    answer = desk.app.test_client().get(hostile, headers={"Sec-Fetch-Site": "cross-site"})
+    assert _refresh_of(answer.text).startswith("/console/login?next=/console/events?text%3D")
+    assert len(Page(answer.text).all("script")) == 1
+    visitor = sign_in(desk, Role.VIEWER)
+    assert visitor.get("/login", next="//evil.example").status_code == 200
+    assert visitor.get("/login").status_code == 200, "to sign in as somebody else"
+
+
+def test_a_form_that_came_too_late_leads_back_to_where_it_stood(desk: Desk) -> None:
+    visitor = sign_in(desk, Role.OPERATOR)
+    desk.clock.advance(IDLE.total_seconds())
+    form = {"form_key": visitor.form_key, "reason": "because"}
+    for referer, wanted in (
+        ("http://localhost/console/destinations/erp?over=day", "/console/destinations/erp?over%3Dday"),
+        ("https://evil.example/console/destinations/erp", "/console/destinations/erp"),
+    ):
+        answer = visitor.client.post("/console/destinations/erp/pause", data=form, headers={"Referer": referer})
+        assert answer.location == f"/console/login?next={wanted}&said=over"
+    assert "destination.paused" not in actions(desk.database)
+
+
+def test_a_newcomer_is_told_where_a_token_comes_from(desk: Desk) -> None:
+    page = desk.app.test_client().get("/console/login").text
+    for words in ("bridge up", "bridge token create --name", "--role operator", "POST /api/v1/tokens", "approver"):
+        assert words in page
 
 
 @pytest.mark.parametrize(
@@ -192,6 +231,12 @@ def test_pages_are_kept_by_nobody(desk: Desk) -> None:
 
 def test_the_session_is_no_way_into_the_api(desk: Desk) -> None:
     assert sign_in(desk, Role.ADMIN).client.get("/api/v1/events").status_code == 401
+
+
+def _refresh_of(text: str) -> str:
+    """Where the page goes by itself."""
+    [refresh] = [one for one in Page(text).all("meta") if one.get("http-equiv") == "refresh"]
+    return str(refresh["content"]).removeprefix("0; url=")
 
 
 def _is_sent_away(answer: TestResponse) -> bool:

@@ -13,6 +13,7 @@ from bridge.tables import AuditEntryRow
 from tests.admin.desk import Desk
 from tests.admin.stock import Stock, stock
 from tests.console import scenes
+from tests.console.traffic import Traffic, record_payload
 from tests.console.visitors import Page, Visitor, make_console_desk, sign_in
 from tests.fakes import FakeClock
 from tests.intake.webhook_app import GENESYS
@@ -183,6 +184,21 @@ def test_a_preview_shows_the_request_and_sends_nothing(desk: Desk) -> None:
     assert "POST http://127.0.0.1:9/hook" in page
     assert "+4915112345689" not in page
     assert "hidden" not in page.split("The request")[1].split("</pre>")[0]
+
+
+def test_a_preview_is_unmasked_for_an_approver_with_a_reason(desk: Desk) -> None:
+    traffic = Traffic(desk.clock.now())
+    payload = record_payload("Item", "1", desk.clock.now(), {"phoneNumber": "+4915112345689"})
+    owed = traffic.happen(desk.clock.now(), "custom_object.record.updated", "record:Item/1", payload, ("erp",))
+    traffic.put(desk.database)
+    visitor, path, event = sign_in(desk, Role.APPROVER), "/destinations/erp/preview", str(owed["id"])
+    assert "+4915112345689" not in visitor.post(path, event_id=event, reason=WHY).text  # not ticked
+    assert visitor.post(path, event_id=event, reveal="yes", reason="").status_code == 422
+    assert "+4915112345689" in visitor.post(path, event_id=event, reveal="yes", reason=WHY).text
+    _assert_noted(desk, visitor, "event.revealed", WHY)
+    operator = sign_in(desk, Role.OPERATOR)
+    assert 'name="reveal"' not in operator.text("/destinations/crm")
+    assert operator.post(path, event_id=event, reveal="yes", reason=WHY).status_code == 403
 
 
 @pytest.mark.parametrize(("way_out", "state"), [("skip", "dead"), ("release", "pending")])

@@ -10,11 +10,22 @@ from marshmallow import Schema, ValidationError, post_load
 from bridge.admin.api.fields import Choice, Flag, Line, Reason
 from bridge.admin.api.queries import PageQuerySchema
 from bridge.admin.search import destinations, lanes
+from bridge.admin.search.tries import Span
 from bridge.violations import Violation
 
 
 class DestinationQuerySchema(PageQuerySchema):
     listed = destinations.LISTED
+
+
+class TriesQuerySchema(Schema):
+    """Becomes the Span that is looked back over."""
+
+    over = Choice(list(Span), load_default=Span.HOUR.value)
+
+    @post_load
+    def _make(self, given: dict[str, Any], **_: Any) -> Span:
+        return Span(given["over"])
 
 
 @dataclass(frozen=True, kw_only=True)

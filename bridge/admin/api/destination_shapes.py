@@ -6,6 +6,7 @@ from marshmallow import fields
 
 from bridge.admin.api.fields import Moment
 from bridge.admin.api.shapes import Shape, page_of
+from bridge.admin.search.tries import FAILING, Span
 
 _OF_THE_SAMPLE = "Over the last hour; of a busy destination over its newest 500 deliveries."
 
@@ -42,6 +43,31 @@ class DestinationSchema(Shape):
     )
     last_error = fields.String(allow_none=True)
     last_error_at = Moment(allow_none=True)
+
+
+class StretchSchema(Shape):
+    at = Moment()
+    tries = fields.Integer()
+    failed = fields.Integer()
+    p50_ms = fields.Integer(allow_none=True, metadata={"description": "Of answered tries; null: there was none."})
+    p95_ms = fields.Integer(allow_none=True)
+
+
+class FailureKindSchema(Shape):
+    error_class = fields.String()
+    status = fields.Integer(allow_none=True, metadata={"description": "Null: there was no answer."})
+    count = fields.Integer(metadata={"maximum": FAILING})
+    error = fields.String(allow_none=True, metadata={"description": "Of the newest of them; masked."})
+    delivery_id = fields.String(metadata={"description": "The newest of them."})
+
+
+class TriesSchema(Shape):
+    span = fields.String(metadata={"enum": list(Span)})
+    stretches = fields.List(fields.Nested(StretchSchema), metadata={"description": "Oldest first; the last one runs."})
+    failures = fields.List(
+        fields.Nested(FailureKindSchema),
+        metadata={"description": f"Most frequent first, of the newest {FAILING} deliveries that fail."},
+    )
 
 
 class TrialSchema(Shape):
@@ -115,6 +141,7 @@ class OverviewSchema(Shape):
     blocked_lanes = fields.Integer()
     sources = fields.List(fields.Nested(SourceSchema))
     audit = fields.Nested(UnsealedSchema)
+    stalled = fields.Boolean(metadata={"description": "Deliveries are long due, and no worker tries any."})
 
 
 class ReceivedTypeSchema(Shape):

@@ -14,8 +14,15 @@ from bridge.admin.api.destination_queries import (
     PreviewOrderSchema,
     TrialOrder,
     TrialOrderSchema,
+    TriesQuerySchema,
 )
-from bridge.admin.api.destination_shapes import DestinationPageSchema, DestinationSchema, PreviewSchema, TrialSchema
+from bridge.admin.api.destination_shapes import (
+    DestinationPageSchema,
+    DestinationSchema,
+    PreviewSchema,
+    TrialSchema,
+    TriesSchema,
+)
 from bridge.admin.api.entrance import Call
 from bridge.admin.api.openapi import ApiBlueprint
 from bridge.admin.api.operation import operation
@@ -33,6 +40,7 @@ from bridge.admin.destinations import (
 from bridge.admin.search.destinations import LISTED, FoundDestination
 from bridge.admin.search.pages import Page, cut
 from bridge.admin.search.recorded import recorded_event
+from bridge.admin.search.tries import Span, TriesSeen
 
 blueprint = ApiBlueprint("destinations", __name__, description="Whom we owe events to, and how each is doing.")
 
@@ -65,6 +73,23 @@ def list_destinations(call: Call, asked: Listing[None]) -> Page[FoundDestination
 def get_destination(call: Call, name: str) -> FoundDestination:
     """One destination with its state and figures"""
     return call.rooms.lookout.destination(name, call.now)
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/destinations/<string:name>/tries",
+    right=Right.LOOK,
+    query=TriesQuerySchema,
+    answers={200: TriesSchema},
+    refusals=[404],
+)
+def get_tries(call: Call, span: Span, name: str) -> TriesSeen:
+    """How its tries went over the last `hour` or `day`, and what fails now, by kind
+
+    Each stretch tells of the deliveries owed in it, of a busy one of a sample of the newest.
+    """
+    return call.rooms.lookout.tries(name, span)
 
 
 @operation(

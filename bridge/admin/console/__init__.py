@@ -14,6 +14,7 @@ from bridge.admin.console import (
     deliveries,
     destinations,
     events,
+    find,
     lanes,
     overview,
     purges,
@@ -27,7 +28,7 @@ from bridge.admin.console.door import blueprint
 #: Importing a module hangs its pages onto the blueprint.
 PAGES = (
     *(overview, events, deliveries, cancelling, destinations, lanes, replays),
-    *(commands, purges, audit, rejections, sign_in, refusals),
+    *(commands, purges, audit, rejections, find, sign_in, refusals),
 )
 
 

@@ -9,6 +9,7 @@ import hmac
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
 from typing import Concatenate, Literal, ParamSpec
 
@@ -18,7 +19,14 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from bridge.admin.access import READS_ARE_NOTED, RIGHTS, Right
 from bridge.admin.api.entrance import Call, Rooms, installed_rooms, note_read
-from bridge.admin.console.sessions import LONGEST, SEEN_NOTED_EVERY, find_session, form_key, note_seen
+from bridge.admin.console.sessions import (
+    LONGEST,
+    SEEN_NOTED_EVERY,
+    ConsoleSession,
+    find_session,
+    form_key,
+    note_seen,
+)
 from bridge.errors import Forbidden, Unauthenticated
 
 #: Everything comes from here, nothing is written into the page: no script, no style, no frame around it.
@@ -84,6 +92,13 @@ def secret_of(asking: Request) -> str:
     return asking.cookies.get(_cookie_name(asking), "")
 
 
+def running_session(asking: Request, now: datetime) -> ConsoleSession | None:
+    """The session that the browser's secret opens, if it runs."""
+    secret = secret_of(asking)
+    with rooms().database.read() as session:
+        return find_session(session, secret, now) if secret else None
+
+
 def give_cookie(response: Response, asking: Request, secret: str) -> None:
     """Let the browser keep `secret`; an empty one takes it away. Without TLS there can be no `Secure` and no prefix."""
     response.set_cookie(
@@ -112,8 +127,7 @@ def _admit(asking: Request, right: Right) -> Visit:
     asking.max_content_length = MAX_FORM_BYTES
     built, secret = rooms(), secret_of(asking)
     now = built.clock.now()
-    with built.database.read() as session:
-        found = find_session(session, secret, now) if secret else None
+    found = running_session(asking, now)
     if found is None:
         raise Unauthenticated(
             "your session has ended; sign in again" if secret else "sign in to see this page",

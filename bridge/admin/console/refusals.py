@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from flask import Response, g, redirect, request, url_for
 from sqlalchemy.exc import SQLAlchemyError
@@ -82,9 +83,20 @@ def surprised(error: Exception) -> AnyResponse:
 
 
 def _to_sign_in(refusal: Unauthenticated) -> AnyResponse:
-    after = request.full_path.rstrip("?") if request.method == "GET" else ""
+    after = request.full_path.rstrip("?") if request.method == "GET" else _page_of_the_form()
     said = "over" if refusal.cause == "session-over" else None
-    return redirect(url_for("console.sign_in", next=after or None, said=said), 303)
+    sign_in = url_for("console.sign_in", next=after or None, said=said)
+    if request.method == "GET" and request.headers.get("Sec-Fetch-Site") == "cross-site":
+        # A link in a mail: browsers keep our cookie back on the way in from elsewhere. On the way from a page of ours
+        # they send it, and the sign-in lets whoever has a session go on.
+        return show("arrival.html", address=sign_in)
+    return redirect(sign_in, 303)
+
+
+def _page_of_the_form() -> str:
+    """Where the form stood; the sign-in checks that it is one of ours."""
+    came_from = urlsplit(request.referrer or "")
+    return came_from.path + (f"?{came_from.query}" if came_from.query else "")
 
 
 def _refusal_page(status: int, detail: str, errors: tuple[FieldError, ...] = ()) -> Response:

@@ -12,12 +12,14 @@ from typing import Any
 from flask import Response, g, url_for
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from bridge.admin.console import wording
-from bridge.admin.console.chart import draw
+from bridge.admin.console import chart, wording
 
-#: Characters that turn the direction of writing, hide, or cannot be shown; a tab and a line end can.
+_PICTURE = "\ufe0f\u2190-\u2bff\U0001f000-\U0001faff"
+#: Characters that turn the direction of writing, hide, or cannot be shown; a tab and a line end can, and what joins
+#: two pictures into one (U+200D).
 _UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    f"\ud800-\udfff]|(?<![{_PICTURE}])\u200d|\u200d(?![{_PICTURE}])"
 )
 
 
@@ -49,7 +51,7 @@ def _environment() -> Environment:
     )
     filters: dict[str, Callable[..., Any]] = {name: getattr(wording, name) for name in wording.FILTERS}
     environment.filters.update(filters)
-    environment.globals.update(url_for=url_for, draw=draw, state_words=wording.STATE_WORDS)
+    environment.globals.update(url_for=url_for, chart=chart, state_words=wording.STATE_WORDS)
     return environment
 
 

@@ -17,6 +17,7 @@ from bridge.admin.console.door import (
     page,
     refuse_foreign_form,
     rooms,
+    running_session,
     secret_of,
 )
 from bridge.admin.console.rendering import show
@@ -24,7 +25,11 @@ from bridge.admin.console.sessions import end_session, open_session
 
 
 @blueprint.get("/login")
-def sign_in() -> Response:
+def sign_in() -> AnyResponse:
+    """The form; who is signed in already and wants to go on does."""
+    after = request.args.get("next", "")
+    if _is_ours(after) and running_session(request, rooms().clock.now()) is not None:
+        return redirect(after, 303)
     return sign_in_page()
 
 

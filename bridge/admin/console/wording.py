@@ -13,10 +13,12 @@ from markupsafe import Markup
 from bridge.clock import rfc3339
 
 #: What templates may pipe a value through.
-FILTERS = ("moment", "isotime", "ago", "duration", "count", "cut", "pretty", "plural", "tone", "size", "words")
+FILTERS = (
+    *("moment", "isotime", "ago", "when", "duration", "age", "count", "cut", "pretty", "plural", "tone", "size"),
+    *("words", "percent"),
+)
 #: More of a value is no longer read but downloaded.
 LONGEST_JSON = 64 * 1024
-DAY = timedelta(days=1)
 
 #: The tone of a state: its colour. The word itself is always shown beside it.
 _TONES = {
@@ -52,10 +54,24 @@ def ago(context: Context, value: datetime | None) -> str:
     if value is None or now is None:
         return "–"
     seconds = (now - value).total_seconds()
-    words = "now" if abs(seconds) < 1 else f"{duration(seconds)} ago" if seconds > 0 else f"in {duration(-seconds)}"
+    words = "now" if abs(seconds) < 1 else f"{age(seconds)} ago" if seconds > 0 else f"in {age(-seconds)}"
     return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
         rfc3339(value), rfc3339(value)[:19].replace("T", " "), words
     )
+
+
+@pass_context
+def when(context: Context, value: datetime | None) -> str:
+    """`ago` and `moment` side by side, where there is room for both."""
+    if value is None:
+        return "–"
+    return Markup('{} <span class="exact">{}</span>').format(ago(context, value), rfc3339(value)[:19].replace("T", " "))
+
+
+def age(seconds: float) -> str:
+    """A `duration` as people tell it: of more than a minute the seconds do not matter."""
+    whole = round(seconds)
+    return duration(whole if whole < 60 else whole // 60 * 60 if whole < 86400 else whole // 3600 * 3600)
 
 
 def duration(value: float | timedelta | None) -> str:
@@ -64,8 +80,8 @@ def duration(value: float | timedelta | None) -> str:
         return "–"
     seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
     if seconds < 1:
-        return f"{round(seconds * 1000)} ms"
-    if seconds < 10:
+        return f"{round(seconds * 1000)} ms" if seconds else "0 s"
+    if seconds < 10 and seconds % 1:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     for unit, length, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
@@ -95,6 +111,13 @@ def pretty(value: object) -> str:
     """JSON to be read; what is text already stays so."""
     text = value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode()
     return cut(text, LONGEST_JSON)
+
+
+def percent(share: float | None) -> str:
+    """A share of 1; what is not quite all is not told as all."""
+    if share is None:
+        return "–"
+    return f"{min(share * 100, 99.9) if share < 1 else 100:.3g} %"
 
 
 def size(number: int | None) -> str:

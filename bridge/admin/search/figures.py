@@ -2,9 +2,6 @@
 
 Counts are exact and walk an index over what they count. Rates and latencies are taken from the newest deliveries,
 SAMPLE that were delivered and SAMPLE that fail, so that they cost the same however many there are.
-
-The statements ask for rows beyond a place in an index (`(destination, state, id) < …`), not for the rows of one
-destination in order: for that PostgreSQL may choose to walk all deliveries by id, and meet what it looks for last.
 """
 
 from __future__ import annotations
@@ -14,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Subquery, bindparam, func, literal, select, tuple_
+from sqlalchemy import Row, Select, Subquery, bindparam, func, literal, select, tuple_
 from sqlalchemy.orm import Session
 
+from bridge.admin.search.newest import newest_failing, newest_of_state
 from bridge.tables import AttemptRow, DeliveryRow, LaneRow, core
 
 #: Newest deliveries that are looked at for rates: so many delivered ones and so many that fail.
@@ -30,8 +28,6 @@ MINUTE = timedelta(minutes=1)
 _ATTEMPT = core(AttemptRow)
 _DELIVERY = core(DeliveryRow)
 _LANE = core(LaneRow)
-#: Sorts after every id, in every collation.
-_BEYOND_IDS = "g"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,39 +137,6 @@ def _last_error(session: Session, destination: str, tries: Iterable[Row[Any]]) -
     return (None, None) if older is None else (older.last_error, older.finished_at)
 
 
-def _before(*columns: ColumnElement[Any], place: Sequence[Any]) -> ColumnElement[bool]:
-    return tuple_(*columns) < tuple_(*place)
-
-
-def _newest_of_state(state: str) -> Subquery:
-    place = [bindparam("to"), literal(state), literal(_BEYOND_IDS)]
-    d = _DELIVERY.c
-    newest = (
-        select(d.destination, d.state, d.id, d.attempts, d.finished_at)
-        .where(_before(d.destination, d.state, d.id, place=place))
-        .order_by(d.destination.desc(), d.state.desc(), d.id.desc())
-        .limit(SAMPLE)
-        .subquery()
-    )
-    # Where there are fewer, the index goes on with another state.
-    return select(newest).where(newest.c.destination == bindparam("to"), newest.c.state == state).subquery()
-
-
-def _newest_failing(limit: int) -> Subquery:
-    d = _DELIVERY.c
-    newest = (
-        select(d.destination, d.id, d.attempts, d.last_error, d.finished_at)
-        .where(
-            d.error_class.is_not(None),
-            _before(d.destination, d.id, place=[bindparam("to"), literal(_BEYOND_IDS)]),
-        )
-        .order_by(d.destination.desc(), d.id.desc())
-        .limit(limit)
-        .subquery()
-    )
-    return select(newest).where(newest.c.destination == bindparam("to")).subquery()
-
-
 def _tries_of(sample: Subquery) -> Select[Any]:
     a = _ATTEMPT.c
     return (
@@ -210,9 +173,9 @@ _BLOCKED = (
     .select_from(_LANE)
     .where(_LANE.c.destination == bindparam("to"), _LANE.c.blocked_at.is_not(None))
 )
-_newest_delivered = _newest_of_state("delivered")
+_newest_delivered = newest_of_state("delivered", SAMPLE)
 _DELIVERED = select(_newest_delivered.c.finished_at)
 _TRIES_OF_DELIVERED = _tries_of(_newest_delivered)
-_TRIES_OF_FAILING = _tries_of(_newest_failing(SAMPLE))
-_newest_failing_one = _newest_failing(1)
+_TRIES_OF_FAILING = _tries_of(newest_failing(SAMPLE))
+_newest_failing_one = newest_failing(1)
 _NEWEST_FAILING = select(_newest_failing_one.c.last_error, _newest_failing_one.c.finished_at)
