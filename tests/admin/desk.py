@@ -25,7 +25,7 @@ from bridge.privacy.masking import Masking
 from bridge.problems import install_problem_handlers
 from tests.admin.harbour import lookout
 from tests.commands.office import command_room
-from tests.fakes import FakeClock
+from tests.fakes import VAULT, FakeClock
 from tests.outbox.yard import NOTES
 
 SIGNER = AuditSigner(b"a key for tests")
@@ -111,6 +111,7 @@ def make_desk(
         clock=clock,
         masking=MASKING,
         notes=NOTES,
+        vault=VAULT,
         wanted={"erp": _wants("erp")},
         public_key=SIGNER.public_key,
         commands=commands or command_room(database, clock, masking=MASKING, notes=NOTES),

@@ -31,6 +31,7 @@ from bridge.commands.room import CommandRoom
 from bridge.database import Database
 from bridge.outbox.selection import Wants
 from bridge.privacy.masking import Masking
+from bridge.privacy.vault import Vault
 from bridge.settings.model import Network
 
 
@@ -41,6 +42,7 @@ def make_api(
     clock: Clock,
     masking: Masking,
     notes: AuditNotes,
+    vault: Vault,
     wanted: Mapping[str, Wants],
     public_key: str,
     commands: CommandRoom,
@@ -57,6 +59,7 @@ def make_api(
         clock=clock,
         masking=masking,
         notes=notes,
+        vault=vault,
         wanted=wanted,
         public_key=public_key,
         trusted_proxies=trusted_proxies,
