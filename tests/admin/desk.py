@@ -114,6 +114,7 @@ def make_desk(
         vault=VAULT,
         wanted={"erp": _wants("erp")},
         public_key=SIGNER.public_key,
+        trusted_keys={SIGNER.public_key},
         commands=commands or command_room(database, clock, masking=MASKING, notes=NOTES),
         lookout=seen or lookout(database, clock, MASKING),
     )
