@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bridge.audit.notes import AuditEntry, AuditNotes
-from bridge.clock import Clock
+from bridge.clock import Clock, new_id
 from bridge.database import Database
 from bridge.privacy.data_keys import KeyOnFile
 from bridge.privacy.key_ring import CANNOT_OPEN, KeyRing
@@ -65,9 +65,10 @@ class Rotation:
     def run(self, *, actor: str, progress: Callable[[int], None] = lambda _: None) -> RotationReport:
         """Wrap anew what is under an older secret; `progress` is told after each batch how many there were so far."""
         rewrapped = altered = 0
+        upto = new_id()  # or a process that still wraps with the old secret could keep this going for ever
         for secret in sorted(self._ring.fingerprints - {self._ring.first}):
             after = ""
-            while page := self._page(secret, after):
+            while page := self._page(secret, after, upto):
                 after = page[-1].id
                 wrappings = self._wrapped_anew(page)
                 altered += len(page) - len(wrappings)
@@ -78,9 +79,9 @@ class Rotation:
             unreadable = count_wrapped_by(session, missing_secrets(session, self._ring.fingerprints))
         return RotationReport(rewrapped=rewrapped, altered=altered, left=left, unreadable=unreadable)
 
-    def _page(self, secret: str, after: str) -> Sequence[KeyOnFile]:
+    def _page(self, secret: str, after: str, upto: str) -> Sequence[KeyOnFile]:
         with self._database.read() as session:
-            return keys_wrapped_by(session, secret, after=after, most=self._batch)
+            return keys_wrapped_by(session, secret, after=after, upto=upto, most=self._batch)
 
     def _wrapped_anew(self, page: Sequence[KeyOnFile]) -> list[NewWrapping]:
         """Without those that were altered: one of them must not hold up the others."""

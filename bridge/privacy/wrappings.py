@@ -40,9 +40,9 @@ def missing_secrets(session: Session, known: Collection[str]) -> list[str]:
     return [name for name in secrets_in_use(session) if name not in known]
 
 
-def keys_wrapped_by(session: Session, secret: str, *, after: str, most: int) -> Sequence[KeyOnFile]:
-    """A page of the living keys that are wrapped by a secret, in the order of their ids."""
-    return session.execute(_WRAPPED_BY, {"secret": secret, "after": after, "most": most}).all()
+def keys_wrapped_by(session: Session, secret: str, *, after: str, upto: str, most: int) -> Sequence[KeyOnFile]:
+    """A page of the living keys that are wrapped by a secret, after an id, up to another one, in their order."""
+    return session.execute(_WRAPPED_BY, {"secret": secret, "after": after, "upto": upto, "most": most}).all()
 
 
 def count_wrapped_by(session: Session, secrets: Collection[str]) -> int:
@@ -67,6 +67,7 @@ _NEXT_SECRET = (
 _WRAPPED_BY = (
     select(_KEY.c.id, _KEY.c.scope, _KEY.c.wrapped, _KEY.c.wrapped_by)
     .where(_is_alive, _KEY.c.wrapped_by == bindparam("secret"), _KEY.c.id > bindparam("after"))
+    .where(_KEY.c.id <= bindparam("upto"))
     .order_by(_KEY.c.id)
     .limit(bindparam("most"))
 )

@@ -19,6 +19,7 @@ from bridge.intake.recorder import Arrival, Receipt, record
 from bridge.keeping.erasure import PAGE, ErasureOrder, ErasureReport, Erasures, Holds
 from bridge.outbox.ledger.append import append_owed
 from bridge.privacy.masking import Masking
+from bridge.privacy.vault import Vault
 from bridge.settings.model import LegalHold
 from bridge.tables import AuditEntryRow, EventRow
 from tests.fakes import VAULT, FakeClock
@@ -60,13 +61,14 @@ class FileRoom:
     clock: FakeClock
     holds: list[LegalHold] = field(default_factory=list)
     made: int = 0
+    vault: Vault = VAULT
 
     def erasures(self, *, holds: Holds | None = None, page: int = PAGE) -> Erasures:
         return Erasures(
             database=self.database,
             clock=self.clock,
             notes=NOTES,
-            vault=VAULT,
+            vault=self.vault,
             masking=MASKING,
             holds=holds or (lambda _session: list(self.holds)),
             page=page,
@@ -97,7 +99,12 @@ class FileRoom:
         arrival = Arrival(event=event, source="genesys", body=orjson.dumps(told), received_at=self.clock.now())
         with owing(*to):
             (receipt,) = record(
-                session, [arrival], notes=NOTES, vault=VAULT, now=self.clock.now(), dedupe_window=timedelta(minutes=10)
+                session,
+                [arrival],
+                notes=NOTES,
+                vault=self.vault,
+                now=self.clock.now(),
+                dedupe_window=timedelta(minutes=10),
             )
         return receipt
 
