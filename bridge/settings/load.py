@@ -26,7 +26,6 @@ from bridge.settings.section import Section, sentences
 SECRET_KEY_FILE: Final = "secrets/bridge_secret_key"  # noqa: S105 (where it is, not what)
 _SHORT_KEY: Final = 32
 _BETWEEN_SECRETS: Final = re.compile(r"[\s,]+")
-#: So that a phrase of several words is refused, and not taken for several secrets that anybody could guess.
 _LEAST_OF_SEVERAL: Final = 16
 
 
@@ -129,16 +128,18 @@ def _secret_keys(what: Reading, given: Mapping[str, str], found: _Findings) -> d
 
 
 def _separated(text: str) -> list[str]:
-    """The secrets in `text`, each once; a single one as it stands there."""
-    several = list(dict.fromkeys(one for one in _BETWEEN_SECRETS.split(text) if one))
+    """The secrets in `text`, each once: one per line, or with blanks or commas between them."""
+    several = [one.strip() for one in text.splitlines() if one.strip()]
     if len(several) < 2:
-        return [text]
-    if any(len(one) < _LEAST_OF_SEVERAL for one in several):
+        several = [one for one in _BETWEEN_SECRETS.split(text) if one]
+        # Else it is one secret with blanks or commas in it, as people choose them.
+        several = several if all(len(one) >= _SHORT_KEY for one in several) else []
+    elif any(len(one) < _LEAST_OF_SEVERAL for one in several):
         raise ValidationError(
-            "holds several secrets, because blanks, commas and lines separate them, and one has fewer than "
-            f"{_LEAST_OF_SEVERAL} characters; a single secret must be without them"
+            f"holds several secrets, one per line, and one has fewer than {_LEAST_OF_SEVERAL} characters; "
+            "a single secret must be one line"
         )
-    return several
+    return list(dict.fromkeys(several)) if len(several) > 1 else [text]
 
 
 def _with_warnings(settings: Settings, noticed: list[str]) -> Settings:
