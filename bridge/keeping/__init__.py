@@ -16,8 +16,8 @@ or younger than its time: an event without some of its deliveries would look lik
 | lane | with its last delivery, unless it knows a version: that is what tells stale from new |
 | replay order, purge, token, destination | never: they are as few as the people who make them |
 
-Erasing somebody (`erasure`) and replacing the secret that wraps the keys (`rotation`) live here too: both are about what
-is kept.
+Erasing somebody (`erasure`) and replacing the secret that wraps the keys (`rotation`) live here too: both are about
+what is kept.
 
 What a legal hold covers stays. What is forgotten frees its keys: sent again, it is a new event.
 """
