@@ -109,14 +109,9 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
     genesys = _client(settings, rules, clock, observer)
     signer = AuditSigner(settings.secret_key.reveal().encode())
     destinations = build_destinations(settings, masking=masking, clock=clock, signer=signer, genesys=genesys)
+    window = settings.server.dedupe_window
     commands = Commands(
-        database=database,
-        clock=clock,
-        notes=notes,
-        vault=vault,
-        rules=rules,
-        client=genesys,
-        dedupe_window=settings.server.dedupe_window,
+        database=database, clock=clock, notes=notes, vault=vault, rules=rules, client=genesys, dedupe_window=window
     )
     wiring = Wiring(
         settings=settings,
@@ -132,20 +127,9 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
         genesys=genesys,
         commands=commands,
         purges=Purges(
-            commands,
-            database=database,
-            clock=clock,
-            notes=notes,
-            two_persons=settings.genesys.purge.two_persons,
+            commands, database=database, clock=clock, notes=notes, two_persons=settings.genesys.purge.two_persons
         ),
-        erasures=Erasures(
-            database=database,
-            clock=clock,
-            notes=notes,
-            vault=vault,
-            masking=masking,
-            holds=lambda _session: settings.legal_holds,
-        ),
+        erasures=_erasures(settings, database, clock, notes, vault, masking),
         echoes=None if genesys is None else _echoes(settings, vault),
         alerts=_alerts(settings, database, clock, notes, vault, masking),
     )
@@ -186,6 +170,19 @@ def _alerts(
         return None
     return Alerts(
         database=database, clock=clock, notes=notes, vault=vault, masking=masking, destination=to, every=every
+    )
+
+
+def _erasures(
+    settings: Settings, database: Database, clock: Clock, notes: AuditNotes, vault: Vault, masking: Masking
+) -> Erasures:
+    return Erasures(
+        database=database,
+        clock=clock,
+        notes=notes,
+        vault=vault,
+        masking=masking,
+        holds=lambda _session: settings.legal_holds,
     )
 
 

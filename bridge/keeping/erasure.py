@@ -289,5 +289,8 @@ def _check(order: ErasureOrder) -> None:
     if len(named) != 1 or not named[0].strip():
         message = "name one of the two: a subject (like conversation:<id>), or a customer"
         errors.append(FieldError(field="subject", rule="one-of", message=message))
+    elif order.subject is not None and data_keys.is_lasting(order.subject):
+        message = "this is no subject, but what others are kept by; name a subject, like conversation:<id>"
+        errors.append(FieldError(field="subject", rule="subject", message=message))
     if errors:
         raise Invalid("Nobody can be erased by this.", errors=errors)
