@@ -217,15 +217,18 @@ class Erasures:
     ) -> tuple[list[str], str]:
         """Ids of the keys that were destroyed, and of the last event that is erased with them."""
         with self._database.write() as session:
-            # From here on nobody records under the old key; what they had begun is committed, and looked at now.
-            destroyed = data_keys.destroy(session, subject, now=self._clock.now())
+            doomed = data_keys.take_from_recorders(session, subject)
+            # Only now: what came in since is looked at as well, and can still be read.
             now_held = self._holds(session)
             after = looked_upto if list(now_held) == list(holds) else ""
-            hold, _ = self._covering_hold(session, now_held, subject, after=after)
+            hold = self._hold_on_customer(now_held, order)
+            if hold is None:
+                hold, _ = self._covering_hold(session, now_held, subject, after=after)
             if hold is not None:
                 raise _HeldMeanwhile(hold)
-            self._note(session, order, "erasure.begun", subject, keys=len(destroyed))
-            return destroyed, ledger.newest_event(session, subject)
+            data_keys.destroy(session, doomed, now=self._clock.now())
+            self._note(session, order, "erasure.begun", subject, keys=len(doomed))
+            return doomed, ledger.newest_event(session, subject)
 
     def _clean_page(
         self, session: Session, order: ErasureOrder, subject: str, page: Sequence[Found], destroyed: list[str]

@@ -164,9 +164,11 @@ def test_a_legal_hold_forbids_it_names_itself_and_is_audited(room: FileRoom, hol
     assert room.states() == [("pending", None)]
 
 
-def test_a_hold_that_is_laid_while_the_subject_is_looked_through_is_still_seen(room: FileRoom) -> None:
-    receipt = room.record()
-    laid = LegalHold(subject=EVA, reason="just now")
+@pytest.mark.parametrize(
+    "laid", [LegalHold(subject=EVA, reason="just now"), LegalHold(customer="cust-7", reason="just now")]
+)
+def test_a_hold_that_is_laid_while_the_subject_is_looked_through_is_still_seen(room: FileRoom, laid: LegalHold) -> None:
+    receipt = room.record(payload={"customer": {"id": "cust-7"}})
     looks: list[list[LegalHold]] = [[], [laid]]
     late = room.erasures(holds=lambda _session: looks.pop(0))
     with pytest.raises(Conflict, match="just now"):
