@@ -67,6 +67,7 @@ def create_app(settings: Settings) -> Flask:
         trusted_keys=wiring.trusted_keys,
         commands=_command_room(wiring),
         lookout=make_lookout(settings, database=wiring.database, clock=wiring.clock, forwarders=wiring.destinations),
+        reparser=wiring.reparser,
         trusted_proxies=settings.server.trusted_proxies,
     )
     make_console(app)

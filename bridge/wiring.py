@@ -10,6 +10,7 @@ from functools import partial
 from blinker import Signal
 
 from bridge import signals
+from bridge.admin.reparsing import Reparser
 from bridge.audit.notes import AuditNotes
 from bridge.audit.signing import AuditSigner, public_keys_of
 from bridge.clock import Clock, SystemClock
@@ -66,6 +67,8 @@ class Wiring:
     erasures: Erasures
     #: Knows the webhooks that our own commands have caused; None where no organisation is configured.
     echoes: Echoes | None
+    #: Reads again what could not be read.
+    reparser: Reparser
     #: None: alerts are log lines only.
     alerts: Alerts | None
     _closers: list[Callable[[], None]] = field(default_factory=list, repr=False)
@@ -113,6 +116,7 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
     commands = Commands(
         database=database, clock=clock, notes=notes, vault=vault, rules=rules, client=genesys, dedupe_window=window
     )
+    echoes = None if genesys is None else _echoes(settings, vault)
     wiring = Wiring(
         settings=settings,
         database=database,
@@ -130,7 +134,8 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
             commands, database=database, clock=clock, notes=notes, two_persons=settings.genesys.purge.two_persons
         ),
         erasures=_erasures(settings, database, clock, notes, vault, masking),
-        echoes=None if genesys is None else _echoes(settings, vault),
+        echoes=echoes,
+        reparser=_reparser(settings, notes, vault, echoes),
         alerts=_alerts(settings, database, clock, notes, vault, masking),
     )
     _connect(wiring)
@@ -183,6 +188,16 @@ def _erasures(
         vault=vault,
         masking=masking,
         holds=lambda _session: settings.legal_holds,
+    )
+
+
+def _reparser(settings: Settings, notes: AuditNotes, vault: Vault, echoes: Echoes | None) -> Reparser:
+    return Reparser(
+        sources=settings.sources,
+        notes=notes,
+        vault=vault,
+        dedupe_window=settings.server.dedupe_window,
+        mark=None if echoes is None else echoes.mark,
     )
 
 

@@ -20,7 +20,7 @@ from bridge.database import Database
 from bridge.errors import Conflict, FieldError, Invalid
 from bridge.keeping import erasure_ledger as ledger
 from bridge.keeping.erasure_ledger import DeliveredBefore, Found, together
-from bridge.outbox.ledger.cancel import ERASED, Cancelled, cancel_erased
+from bridge.outbox.ledger.erased import ERASED, Cancelled, cancel_erased
 from bridge.privacy import customer_index, data_keys
 from bridge.privacy.customers import customer_name
 from bridge.privacy.holds import covering_hold, hold_name

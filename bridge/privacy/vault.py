@@ -149,6 +149,13 @@ class Vault:
         key = self._key_of(row)
         return None if key is None else key.open(row.body, row=event_id, column=BODY_COLUMN)
 
+    def readable_body(self, event_id: str, row: SealedRow) -> bytes | None:
+        """As `body`; None also where it cannot be opened."""
+        try:
+            return self.body(event_id, row)
+        except CANNOT_OPEN:
+            return None
+
     def _key_of(self, row: SealedRow) -> DataKey | None:
         if is_erased(row):
             return None

@@ -21,7 +21,9 @@ FORBIDDEN = [
     (f"/deliveries/{NOBODY}/cancel", Role.AUDITOR),
     ("/deliveries/selection", Role.VIEWER),
     ("/deliveries/selection/order", Role.APPROVER),
+    ("/deliveries/cancellation", Role.VIEWER),
     ("/replays/order", Role.VIEWER),
+    (f"/replays/{NOBODY}/steer", Role.APPROVER),
     ("/destinations/erp/pause", Role.VIEWER),
     ("/destinations/erp/resume", Role.APPROVER),
     ("/destinations/erp/test", Role.VIEWER),
@@ -29,6 +31,7 @@ FORBIDDEN = [
     ("/lanes", Role.AUDITOR),
     (f"/purges/{NOBODY}/approve", Role.ADMIN),
     (f"/purges/{NOBODY}/cancel", Role.VIEWER),
+    (f"/events/{NOBODY}/reparse", Role.VIEWER),
     (f"/events/{NOBODY}/reveal", Role.ADMIN),
     ("/audit/verify", Role.OPERATOR),
 ]
