@@ -61,8 +61,10 @@ def create_app(settings: Settings) -> Flask:
         clock=wiring.clock,
         masking=wiring.masking,
         notes=wiring.notes,
+        vault=wiring.vault,
         wanted=wiring.wanted,
         public_key=wiring.signer.public_key,
+        trusted_keys=wiring.trusted_keys,
         commands=_command_room(wiring),
         lookout=make_lookout(settings, database=wiring.database, clock=wiring.clock, forwarders=wiring.destinations),
         reparser=wiring.reparser,
@@ -120,6 +122,7 @@ def _alert_delivery(wiring: Wiring) -> Callable[[], None] | None:
         clock=wiring.clock,
         rng=SystemRandom(),
         notes=wiring.notes,
+        vault=wiring.vault,
         max_threads=1,
     )
 
@@ -145,6 +148,7 @@ def _receiver(wiring: Wiring) -> Receiver:
         database,
         clock,
         notes=wiring.notes,
+        vault=wiring.vault,
         dedupe_window=server.dedupe_window,
         mark=None if wiring.echoes is None else wiring.echoes.mark,
     )

@@ -12,7 +12,7 @@ from blinker import Signal
 from bridge import signals
 from bridge.admin.reparsing import Reparser
 from bridge.audit.notes import AuditNotes
-from bridge.audit.signing import AuditSigner
+from bridge.audit.signing import AuditSigner, public_keys_of
 from bridge.clock import Clock, SystemClock
 from bridge.commands.asking import Commands
 from bridge.commands.echoes import Echoes
@@ -24,12 +24,16 @@ from bridge.errors import ConfigurationError
 from bridge.genesys import GenesysClient, Observer, RecordRules, Rules
 from bridge.intake.facts import FactRecorder
 from bridge.intake.ledger import BRIDGE
+from bridge.keeping.erasure import Erasures
 from bridge.migrate import is_current
 from bridge.outbox.ledger.append import append_owed
 from bridge.outbox.selection import Wants
 from bridge.outbox.wakeup import Announcer
 from bridge.privacy.holds import holds_on_range
+from bridge.privacy.key_ring import KeyRing
 from bridge.privacy.masking import Masking
+from bridge.privacy.vault import Vault
+from bridge.privacy.wrappings import missing_secrets
 from bridge.settings.model import Settings
 from bridge.telemetry.alerts import Alerts
 from bridge.telemetry.attention import AttentionLog
@@ -48,14 +52,19 @@ class Wiring:
     clock: Clock
     masking: Masking
     notes: AuditNotes
+    #: Seals and opens the bodies that are kept.
+    vault: Vault
     destinations: Mapping[str, Forwarder]
     #: Per destination: would it be owed this event today?
     wanted: Mapping[str, Wants]
     signer: AuditSigner
+    #: Public keys (base64) that may have signed the audit: the signer's, and those of older secrets.
+    trusted_keys: frozenset[str]
     #: None: no organisation is configured, and commands are refused.
     genesys: GenesysClient | None
     commands: Commands
     purges: Purges
+    erasures: Erasures
     #: Knows the webhooks that our own commands have caused; None where no organisation is configured.
     echoes: Echoes | None
     #: Reads again what could not be read.
@@ -65,10 +74,17 @@ class Wiring:
     _closers: list[Callable[[], None]] = field(default_factory=list, repr=False)
 
     def require_current(self) -> None:
-        """Raise ConfigurationError unless the database is durable and at this version's migration."""
+        """Raise ConfigurationError unless the database is durable, at this version's migration, and can be read."""
         check_durability(self.database, allow_unsafe=self.settings.allow_unsafe_database)
         if not is_current(self.database):
             raise ConfigurationError(["DATABASE_URL: the database is not at this version; run `bridge db upgrade`"])
+        with self.database.read() as session:
+            if missing_secrets(session, self.vault.ring.fingerprints):
+                problem = (
+                    "BRIDGE_SECRET_KEY: lacks a secret that some of what is kept is encrypted under; put the one from "
+                    "before behind it, a line of its own, until `bridge keys rotate` says that it may go"
+                )
+                raise ConfigurationError([problem])
         self.clock.now()  # once it has been read, it goes on while the database is away
 
     def close(self) -> None:
@@ -91,43 +107,45 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
     key = hashlib.blake2b(settings.secret_key.reveal().encode(), person=b"bridge-masking", digest_size=32).digest()
     masking = Masking(settings.personal, key)
     notes = AuditNotes(masking)
+    vault = Vault(KeyRing(secrets_of(settings)))
     rules = _rules(settings, database)
     genesys = _client(settings, rules, clock, observer)
     signer = AuditSigner(settings.secret_key.reveal().encode())
     destinations = build_destinations(settings, masking=masking, clock=clock, signer=signer, genesys=genesys)
+    window = settings.server.dedupe_window
     commands = Commands(
-        database=database,
-        clock=clock,
-        notes=notes,
-        rules=rules,
-        client=genesys,
-        dedupe_window=settings.server.dedupe_window,
+        database=database, clock=clock, notes=notes, vault=vault, rules=rules, client=genesys, dedupe_window=window
     )
-    echoes = None if genesys is None else _echoes(settings)
+    echoes = None if genesys is None else _echoes(settings, vault)
     wiring = Wiring(
         settings=settings,
         database=database,
         clock=clock,
         masking=masking,
         notes=notes,
+        vault=vault,
         destinations=destinations,
         wanted={name: one.wants for name, one in destinations.items()},
         signer=signer,
+        trusted_keys=public_keys_of(secrets_of(settings)),
         genesys=genesys,
         commands=commands,
         purges=Purges(
-            commands,
-            database=database,
-            clock=clock,
-            notes=notes,
-            two_persons=settings.genesys.purge.two_persons,
+            commands, database=database, clock=clock, notes=notes, two_persons=settings.genesys.purge.two_persons
         ),
+        erasures=_erasures(settings, database, clock, notes, vault, masking),
         echoes=echoes,
-        reparser=_reparser(settings, notes, echoes),
-        alerts=_alerts(settings, database, clock, notes, masking),
+        reparser=_reparser(settings, notes, vault, echoes),
+        alerts=_alerts(settings, database, clock, notes, vault, masking),
     )
     _connect(wiring)
     return wiring
+
+
+def secrets_of(settings: Settings) -> list[bytes]:
+    """The secrets of BRIDGE_SECRET_KEY, which is set; the first seals and signs."""
+    assert settings.secret_key is not None
+    return [one.reveal().encode() for one in (settings.secret_key, *settings.older_secret_keys)]
 
 
 def make_sentinel(wiring: Wiring, *, while_stalled: Callable[[], None] | None = None) -> Sentinel:
@@ -137,7 +155,7 @@ def make_sentinel(wiring: Wiring, *, while_stalled: Callable[[], None] | None = 
         clock=wiring.clock,
         expected=expected_of(wiring.settings, wiring.destinations),
         sources=wiring.settings.sources.values(),
-        public_key=wiring.signer.public_key,
+        trusted_keys=wiring.trusted_keys,
         while_stalled=while_stalled,
     )
 
@@ -149,24 +167,43 @@ def _client(settings: Settings, rules: Rules, clock: Clock, observer: Observer |
     return GenesysClient(settings.genesys, rules=rules, clock=clock, crm_adapter=crm, observer=observer)
 
 
-def _alerts(settings: Settings, database: Database, clock: Clock, notes: AuditNotes, masking: Masking) -> Alerts | None:
+def _alerts(
+    settings: Settings, database: Database, clock: Clock, notes: AuditNotes, vault: Vault, masking: Masking
+) -> Alerts | None:
     to, every = settings.alerts.destination, settings.alerts.every
     if to is None:
         return None
-    return Alerts(database=database, clock=clock, notes=notes, masking=masking, destination=to, every=every)
+    return Alerts(
+        database=database, clock=clock, notes=notes, vault=vault, masking=masking, destination=to, every=every
+    )
 
 
-def _reparser(settings: Settings, notes: AuditNotes, echoes: Echoes | None) -> Reparser:
+def _erasures(
+    settings: Settings, database: Database, clock: Clock, notes: AuditNotes, vault: Vault, masking: Masking
+) -> Erasures:
+    return Erasures(
+        database=database,
+        clock=clock,
+        notes=notes,
+        vault=vault,
+        masking=masking,
+        holds=lambda _session: settings.legal_holds,
+    )
+
+
+def _reparser(settings: Settings, notes: AuditNotes, vault: Vault, echoes: Echoes | None) -> Reparser:
     return Reparser(
         sources=settings.sources,
         notes=notes,
+        vault=vault,
         dedupe_window=settings.server.dedupe_window,
         mark=None if echoes is None else echoes.mark,
     )
 
 
-def _echoes(settings: Settings) -> Echoes:
+def _echoes(settings: Settings, vault: Vault) -> Echoes:
     return Echoes(
+        vault=vault,
         genesys=next((one.name for one in settings.destinations.values() if one.kind == GENESYS), GENESYS),
         sources=frozenset(one.name for one in settings.sources.values() if one.format == "genesys"),
         window=settings.server.dedupe_window,
@@ -190,7 +227,12 @@ def _connect(wiring: Wiring) -> None:
     closers += [one.close for one in wiring.destinations.values()]
     closers.append(connect(wiring.destinations.values()))
     confirmed_by = next((one.name for one in settings.sources.values() if one.format == "genesys"), BRIDGE)
-    facts = FactRecorder(notes=wiring.notes, dedupe_window=settings.server.dedupe_window, confirmed_by=confirmed_by)
+    facts = FactRecorder(
+        notes=wiring.notes,
+        vault=wiring.vault,
+        dedupe_window=settings.server.dedupe_window,
+        confirmed_by=confirmed_by,
+    )
     announcer = Announcer(wiring.database)
     announcer.start()
     closers.append(announcer.stop)

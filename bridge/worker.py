@@ -74,5 +74,6 @@ def _dispatcher(wiring: Wiring) -> Dispatcher:
         clock=wiring.clock,
         rng=SystemRandom(),
         notes=wiring.notes,
+        vault=wiring.vault,
         max_threads=settings.worker_concurrency,
     )

@@ -18,6 +18,7 @@ from bridge.intake.arrivals import Arrival, Receipt, StandIn
 from bridge.intake.formats import find_format
 from bridge.intake.reading import read_events
 from bridge.intake.recorder import record
+from bridge.privacy.vault import Vault
 from bridge.settings.model import SourceSettings
 
 #: What marks arrivals that are echoes of commands of ours, as at the door.
@@ -49,6 +50,7 @@ class Reparser:
 
     sources: Mapping[str, SourceSettings]
     notes: AuditNotes
+    vault: Vault
     dedupe_window: timedelta
     #: None: no command of ours can have caused anything.
     mark: Mark | None = None
@@ -57,7 +59,8 @@ class Reparser:
         """Parse an unreadable event again: what it tells takes its place and is owed as if it came now.
 
         What was recorded meanwhile is not recorded twice; what still cannot be read is left with today's errors. Both
-        are to be committed. Raises NotFound, Conflict unless it is unreadable, Invalid without a reason.
+        are to be committed. Raises NotFound, Gone where it was erased, Conflict unless it is unreadable, Invalid
+        without a reason.
         """
         check_reason(reason)
         kept = ledger.lock_event(session, event_id)
@@ -80,13 +83,13 @@ class Reparser:
         settings = self.sources.get(source)
         if settings is None:
             raise Conflict(f"its source {source} is not configured any more; configure it again, then parse it again")
-        document = strict_json.parse(raw_body(session, event_id))
+        document = strict_json.parse(raw_body(session, event_id, self.vault))
         return read_events(find_format(settings.format), document, source=source)
 
     def _replace(
         self, session: Session, event_id: str, kept: ledger.Kept, events: Sequence[Event], actor: str, now: datetime
     ) -> Reparsed:
-        body = raw_body(session, event_id)
+        body = raw_body(session, event_id, self.vault)
         row = ledger.take_away(session, event_id)
         stand_in = StandIn(id=event_id, duplicates=row["duplicates"])
         arrivals: Sequence[Arrival] = [
@@ -105,7 +108,9 @@ class Reparser:
         ]
         if self.mark is not None:
             arrivals = self.mark(session, arrivals, now)
-        receipts = record(session, arrivals, notes=self.notes, now=now, dedupe_window=self.dedupe_window)
+        receipts = record(
+            session, arrivals, notes=self.notes, vault=self.vault, now=now, dedupe_window=self.dedupe_window
+        )
         errors: tuple[FieldError, ...] = ()
         if receipts[0].duplicate:
             errors = (_recorded_meanwhile(receipts[0]),)

@@ -28,6 +28,7 @@ COMMANDS = {
     "backfill": "Owe recorded events to destinations that were never owed them.",
     "replays": "See how replays come along; pause, resume or cancel one.",
     "destinations": "See how destinations are doing; pause, resume, try out, preview.",
+    "keys": "Replace the secret that everything kept is encrypted under.",
     "lanes": "See which subjects wait behind a dead delivery, and let them go on.",
     "audit": "Look at who did what.",
     "interactions": "Update or merge interactions in Genesys.",

@@ -63,7 +63,9 @@ def list_events(limit: int, cursor: str | None, follows: bool, as_json: bool, **
 
         def page(which: PageRequest) -> Page[search.FoundEvent]:
             with bridge.database.read() as session:
-                return search.find_events(session, chosen, which, masking=bridge.masking, now=bridge.clock.now())
+                return search.find_events(
+                    session, chosen, which, masking=bridge.masking, vault=bridge.vault, now=bridge.clock.now()
+                )
 
         if follows:
             watch(Newest(page, lambda one: one.id, first=limit), _COLUMNS, as_json=as_json)
@@ -77,7 +79,7 @@ def list_events(limit: int, cursor: str | None, follows: bool, as_json: bool, **
 def show(event_id: str, as_json: bool) -> None:
     """One event with what became of it; personal data is masked."""
     with opened_bridge() as bridge, bridge.database.read() as session:
-        event = search.show_event(session, event_id, masking=bridge.masking, now=bridge.clock.now())
+        event = search.show_event(session, event_id, masking=bridge.masking, vault=bridge.vault, now=bridge.clock.now())
     print_thing(event, as_json=as_json)
 
 
@@ -116,7 +118,13 @@ def drift(source: str | None, since: datetime, limit: int, as_json: bool) -> Non
     """
     with opened_bridge() as bridge, bridge.database.read() as session:
         report = find_drift(
-            session, bridge.settings.sources, since=since, limit=limit, masking=bridge.masking, source=source
+            session,
+            bridge.settings.sources,
+            since=since,
+            limit=limit,
+            masking=bridge.masking,
+            vault=bridge.vault,
+            source=source,
         )
     print_drift(report, as_json=as_json)
 

@@ -24,6 +24,8 @@ from bridge.keeping.old_audit import OldAudit
 from bridge.keeping.rules import Until, in_batches, is_beyond, until
 from bridge.keeping.space import shrink
 from bridge.privacy.holds import holds_event
+from bridge.privacy.key_ring import CANNOT_OPEN
+from bridge.privacy.vault import Vault
 from bridge.settings.model import LegalHold, RetentionSettings
 
 CHORE: Final = "retention"
@@ -35,6 +37,8 @@ MOST_KEPT: Final = 20_000
 #: What one transaction removes: rows, and pages of their bodies.
 BATCH: Final = 500
 PAGE_BYTES: Final = 4096
+#: What an event that was erased still says of anybody.
+NOTHING: Final = b"{}"
 
 
 @dataclass
@@ -64,6 +68,7 @@ class Retention:
         database: Database,
         clock: Clock,
         notes: AuditNotes,
+        vault: Vault,
         settings: RetentionSettings,
         holds: Sequence[LegalHold],
         audit: OldAudit,
@@ -72,6 +77,7 @@ class Retention:
         self._database = database
         self._clock = clock
         self._notes = notes
+        self._vault = vault
         self._settings = settings
         self._holds = holds
         self._audit = audit
@@ -128,16 +134,19 @@ class Retention:
     def _held(self, session: Session, event_ids: Sequence[str]) -> set[str]:
         if not self._holds or not event_ids:
             return set()
-        return {
-            event.id
-            for event in ledger.contents(session, event_ids)
-            if holds_event(
-                self._holds,
-                subject=event.subject,
-                body=event.body,
-                happened=[at for at in (event.occurred_at, event.received_at) if at is not None],
-            )
-        }
+        return {event.id for event in ledger.contents(session, event_ids) if self._is_held(event)}
+
+    def _is_held(self, event: ledger.Old) -> bool:
+        try:
+            body = self._vault.body(event.id, event)
+        except CANNOT_OPEN:
+            return True
+        return holds_event(
+            self._holds,
+            subject=event.subject,
+            body=NOTHING if body is None else body,
+            happened=[at for at in (event.occurred_at, event.received_at) if at is not None],
+        )
 
     def _forget(self, session: Session, event_ids: Sequence[str], old: Until) -> Counter[str]:
         locked = ledger.lock_events(session, event_ids)

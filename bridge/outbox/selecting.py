@@ -1,5 +1,7 @@
 """Reads which (event, destination) pairs a replay selects. It may not know who else is sending them (see `taken`).
 
+What was erased is never selected.
+
 A pair is selected as it stood when the order was given (`ReplayFilter.as_of`): what ended or was replayed since then
 changes nothing, so that what was counted is what is walked.
 """
@@ -16,6 +18,7 @@ from sqlalchemy.orm import Session
 from bridge.events import RecordedEvent
 from bridge.outbox.selection import ReplayFilter, Wants
 from bridge.outbox.staleness import Age
+from bridge.privacy.vault import IS_KEY, IS_READABLE, KEYS
 from bridge.tables import DeliveryRow, EventRow, LaneRow, core
 
 _EVENT = core(EventRow)
@@ -167,7 +170,9 @@ def _ended(chosen: ReplayFilter, place: ColumnElement[str]) -> Select[Any]:
         )
         .join(_EVENT, _EVENT.c.id == _DELIVERY.c.event_id)
         .join(_LANE, _LANE.c.lane_id == _DELIVERY.c.lane_id)
-        .where(_DELIVERY.c.finished_at <= chosen.as_of, _was_meant(_DELIVERY), ~again, *_event_conditions(chosen))
+        .outerjoin(KEYS, IS_KEY)
+        .where(_DELIVERY.c.finished_at <= chosen.as_of, _was_meant(_DELIVERY), ~again)
+        .where(IS_READABLE, *_event_conditions(chosen))
     )
 
 
@@ -181,11 +186,12 @@ def _never_owed(chosen: ReplayFilter, subjects: Sequence[str] | None) -> Select[
             and_(_DELIVERY.c.finished_at <= chosen.as_of, _was_meant(_DELIVERY)),
         ),
     )
-    columns = [column for column in _EVENT.c if column.name not in ("body", "errors")]
+    columns = [_EVENT.c[name] for name in RecordedEvent.__dataclass_fields__ if name != "payload"]
     statement = (
         select(_EVENT.c.id.label("place"), *columns)
         .where(_EVENT.c.state == "recorded", _EVENT.c.received_at <= chosen.as_of)
-        .where(~owed_before, *_event_conditions(chosen))
+        .outerjoin(KEYS, IS_KEY)
+        .where(IS_READABLE, ~owed_before, *_event_conditions(chosen))
     )
     return statement if subjects is None else statement.where(_EVENT.c.subject.in_(subjects))
 
@@ -246,7 +252,7 @@ def _recorded(row: Any) -> RecordedEvent:
         source=row.source,
         type=row.type,
         subject=row.subject,
-        payload=row.payload,
+        payload={},  # which events a destination takes is told by the envelope alone
         version=row.version,
         occurred_at=row.occurred_at,
         received_at=row.received_at,

@@ -11,7 +11,7 @@ from bridge.clock import rfc3339
 from bridge.errors import FieldError, Invalid
 from bridge.events import Owed, RecordedEvent
 
-#: Would this destination be owed this event today? A forwarder's `owe`, handed in by the app.
+#: Would this destination be owed this event today? A forwarder's `owe`, handed in by the app; told by the envelope.
 Wants = Callable[[RecordedEvent], Owed | None]
 #: `every` event, or of each (destination, subject) only the `latest`.
 Mode = Literal["latest", "every"]

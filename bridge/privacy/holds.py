@@ -21,22 +21,35 @@ def holds_on_range(holds: Sequence[LegalHold], interaction_type: str, start: dat
     A hold on a subject or a customer forbids every purge by range: which interactions a range takes is only known to
     Genesys, and what is destroyed cannot be brought back.
     """
-    return [_name(hold) for hold in holds if _covers(hold, interaction_type, start, end)]
+    return [hold_name(hold) for hold in holds if _covers(hold, interaction_type, start, end)]
+
+
+def covering_hold(
+    holds: Sequence[LegalHold], *, subject: str, body: bytes, happened: Sequence[datetime]
+) -> LegalHold | None:
+    """The hold that forbids to forget, or erase, the event of `subject` that came in as `body`; `happened` are its
+    times (aware). None: there is none.
+
+    In doubt one does: a hold on a subject or a customer covers every event that names it anywhere, and one on a type
+    and a range every event of an interaction in that range, because an event does not tell the interaction's type.
+    """
+    named = [hold for hold in holds if hold.type is None]
+    for hold in holds:
+        if hold.subject == subject or (hold.type is not None and _covers_times(hold, subject, happened)):
+            return hold
+    words = _words(body) if named else set()
+    return next((hold for hold in named if words is None or _names(hold) <= words), None)
 
 
 def holds_event(holds: Sequence[LegalHold], *, subject: str, body: bytes, happened: Sequence[datetime]) -> bool:
-    """Whether a hold forbids to forget the event of `subject` that came in as `body`; `happened` are its times (aware).
+    """Whether there is a `covering_hold`."""
+    return covering_hold(holds, subject=subject, body=body, happened=happened) is not None
 
-    In doubt it does: a hold on a subject or a customer covers every event that names it anywhere, and one on a type and
-    a range every event of an interaction in that range, because an event does not tell the interaction's type.
-    """
-    named = [hold for hold in holds if hold.type is None]
-    if any(hold.subject == subject for hold in named):
-        return True
-    if any(hold.type is not None and _covers_times(hold, subject, happened) for hold in holds):
-        return True
-    words = _words(body) if named else set()
-    return words is None or any(_names(hold) <= words for hold in named)
+
+def hold_name(hold: LegalHold) -> str:
+    """What identifies the hold without telling whom it protects."""
+    what = "a subject" if hold.subject else "a customer" if hold.customer else f"type {hold.type}"
+    return f"on {what} ({hold.reason})" if hold.reason else f"on {what}"
 
 
 def _covers_times(hold: LegalHold, subject: str, happened: Sequence[datetime]) -> bool:
@@ -105,9 +118,3 @@ def _moment(bound: date | datetime) -> datetime:
     if isinstance(bound, datetime):
         return bound if bound.tzinfo is not None else bound.replace(tzinfo=UTC)
     return datetime.combine(bound, time(), tzinfo=UTC)
-
-
-def _name(hold: LegalHold) -> str:
-    """What identifies the hold without telling whom it protects."""
-    what = "a subject" if hold.subject else "a customer" if hold.customer else f"type {hold.type}"
-    return f"on {what} ({hold.reason})" if hold.reason else f"on {what}"

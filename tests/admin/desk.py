@@ -28,7 +28,7 @@ from bridge.problems import install_problem_handlers
 from bridge.settings.model import SourceSettings
 from tests.admin.harbour import lookout
 from tests.commands.office import command_room
-from tests.fakes import FakeClock
+from tests.fakes import VAULT, FakeClock
 from tests.outbox.yard import NOTES
 
 SIGNER = AuditSigner(b"a key for tests")
@@ -118,11 +118,15 @@ def make_desk(
         clock=clock,
         masking=MASKING,
         notes=NOTES,
+        vault=VAULT,
         wanted={"erp": _wants("erp")},
         public_key=SIGNER.public_key,
+        trusted_keys={SIGNER.public_key},
         commands=commands or command_room(database, clock, masking=MASKING, notes=NOTES),
         lookout=seen or lookout(database, clock, MASKING),
-        reparser=Reparser(sources={one.name: one for one in sources}, notes=NOTES, dedupe_window=timedelta(minutes=10)),
+        reparser=Reparser(
+            sources={one.name: one for one in sources}, notes=NOTES, vault=VAULT, dedupe_window=timedelta(minutes=10)
+        ),
     )
     return Desk(app, database, clock)
 

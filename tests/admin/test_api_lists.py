@@ -48,6 +48,7 @@ def test_an_event_has_its_shape(desk: Desk) -> None:
         "state": "recorded",
         "correlation_id": None,
         "payload": {"version": "7"},
+        "erased": False,
         "errors": None,
         "deliveries": [{"id": delivery, "destination": "erp", "state": "pending"}],
     }

@@ -14,7 +14,7 @@ from bridge.intake.formats import find_format
 from bridge.settings.model import SourceSettings
 from bridge.tables import EventRow
 from tests.admin.desk import MASKING
-from tests.fakes import FakeClock
+from tests.fakes import VAULT, FakeClock
 from tests.intake.webhook_app import GENESYS
 
 SOURCES = {one.name: one for one in (GENESYS, replace(GENESYS, name="bus", format="eventbridge"))}
@@ -57,7 +57,7 @@ def report(
 ) -> DriftReport:
     since = clock.now() - timedelta(days=1)
     with database.read() as session:
-        return find_drift(session, sources, since=since, limit=limit, masking=MASKING, source=source)
+        return find_drift(session, sources, since=since, limit=limit, masking=MASKING, vault=VAULT, source=source)
 
 
 def told(found: DriftReport) -> list[tuple[str, str, str | None, str | None, int]]:

@@ -27,6 +27,7 @@ from bridge.tables import AuditEntryRow, DeliveryRow, EventRow
 from tests.admin.desk import Desk, Seat, make_desk
 from tests.fakes import FakeClock
 from tests.intake.webhook_app import GENESYS, build_app, build_receiver
+from tests.opened import opened_events
 
 OPEN = replace(GENESYS, name="new", format="of-tomorrow", verify=VerifySettings(scheme="none"), allow_unverified=True)
 REASON = {"reason": "the format knows it now"}
@@ -104,7 +105,7 @@ def reparse(seat: Seat, event_id: str) -> TestResponse:
 
 def event(database: Database, event_id: str) -> EventRow:
     with database.read() as session:
-        return session.scalars(select(EventRow).where(EventRow.id == event_id)).one()
+        return opened_events(session, [session.scalars(select(EventRow).where(EventRow.id == event_id)).one()])[0]
 
 
 def noted(database: Database) -> list[AuditEntryRow]:

@@ -22,7 +22,7 @@ from tests.admin.desk import MASKING
 from tests.admin.stock import Stock, id_at, stock
 from tests.cli.conftest import Commands
 from tests.cli.test_processes import set_up
-from tests.fakes import FakeClock
+from tests.fakes import VAULT, FakeClock
 from tests.outbox.yard import NOTES, FakeDestination, dispatcher, owe
 from tests.processes import BridgeFolder
 from tests.receivers import Receiver
@@ -31,7 +31,7 @@ from tests.receivers import Receiver
 def newest_events(database: Database, clock: FakeClock, *, first: int = 50) -> Newest[FoundEvent]:
     def page(which: PageRequest) -> Page[FoundEvent]:
         with database.read() as session:
-            return find_events(session, EventFilter(), which, masking=MASKING, now=clock.now())
+            return find_events(session, EventFilter(), which, masking=MASKING, vault=VAULT, now=clock.now())
 
     return Newest(page, lambda one: one.id, first=first)
 

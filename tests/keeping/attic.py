@@ -24,7 +24,7 @@ from bridge.keeping.retention import CHORE, Retention
 from bridge.outbox.contract import ClaimedDelivery, Delivered, Outcome, Rejected
 from bridge.settings.model import LegalHold, RetentionSettings
 from bridge.tables import AuditEntryRow, DeliveryRow, EventRow, LaneRow, RejectionRow
-from tests.fakes import FakeClock
+from tests.fakes import VAULT, FakeClock
 from tests.outbox.yard import NOTES, FakeDestination, count, dispatcher, owe
 
 SIGNER = AuditSigner(b"a key for tests")
@@ -50,6 +50,7 @@ class Attic:
             database=self.database,
             clock=self.clock,
             notes=NOTES,
+            vault=VAULT,
             settings=self.settings,
             holds=self.holds,
             audit=audit,

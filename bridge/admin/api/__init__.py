@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from flask import Flask
 
@@ -32,6 +32,7 @@ from bridge.commands.room import CommandRoom
 from bridge.database import Database
 from bridge.outbox.selection import Wants
 from bridge.privacy.masking import Masking
+from bridge.privacy.vault import Vault
 from bridge.settings.model import Network
 
 
@@ -42,8 +43,10 @@ def make_api(
     clock: Clock,
     masking: Masking,
     notes: AuditNotes,
+    vault: Vault,
     wanted: Mapping[str, Wants],
     public_key: str,
+    trusted_keys: Collection[str],
     commands: CommandRoom,
     lookout: Lookout,
     reparser: Reparser,
@@ -51,7 +54,8 @@ def make_api(
 ) -> None:
     """Install the API into `app`, which answers refusals itself (`problems.install_problem_handlers`).
 
-    `public_key` (base64) is what the audit is signed with; `wanted` says for each destination what it would be owed;
+    `public_key` (base64) is what the audit is signed with, `trusted_keys` what it may have been signed with;
+    `wanted` says for each destination what it would be owed;
     `trusted_proxies` are believed about whose address a request comes from.
     """
     rooms = Rooms(
@@ -59,8 +63,10 @@ def make_api(
         clock=clock,
         masking=masking,
         notes=notes,
+        vault=vault,
         wanted=wanted,
         public_key=public_key,
+        trusted_keys=trusted_keys,
         trusted_proxies=trusted_proxies,
         wrong_tokens=WrongTokens(clock),
         commands=commands,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +25,7 @@ from bridge.errors import TooManyRequests, Unauthenticated
 from bridge.intake.peers import peer_address
 from bridge.outbox.selection import Wants
 from bridge.privacy.masking import Masking
+from bridge.privacy.vault import Vault
 from bridge.settings.model import Network
 
 _EXTENSION = "bridge-admin"
@@ -38,10 +39,14 @@ class Rooms:
     clock: Clock
     masking: Masking
     notes: AuditNotes
+    #: Opens the bodies that are kept.
+    vault: Vault
     #: Each destination's answer to "would you be owed this event today?".
     wanted: Mapping[str, Wants]
     #: Base64: what the audit's heads are signed with.
     public_key: str
+    #: Those that may have signed: this one, and those from before.
+    trusted_keys: Collection[str]
     trusted_proxies: Sequence[Network]
     wrong_tokens: WrongTokens
     #: Where commands are given.

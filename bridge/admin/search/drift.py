@@ -13,14 +13,14 @@ from itertools import islice
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from bridge.admin.search.events import EventFilter, newest_bodies
+from bridge.admin.search.events import EventBody, EventFilter, newest_bodies
 from bridge.errors import ConfigurationError, Invalid
 from bridge.intake.formats import Discerning, find_format
 from bridge.intake.ledger import BRIDGE
 from bridge.privacy.masking import Masking
+from bridge.privacy.vault import Vault
 from bridge.settings.model import SourceSettings
 
 Kind = Literal["unreadable", "unknown-type", "unread-field", "mixed-values"]
@@ -75,11 +75,11 @@ class _Tally:
 
 def find_drift(
     session: Session, sources: Mapping[str, SourceSettings], *, since: datetime, limit: int, masking: Masking,
-    source: str | None = None,
+    vault: Vault, source: str | None = None,
 ) -> DriftReport:  # fmt: skip
     """What the newest `limit` events since then show, read with today's formats of `sources`."""
     tally, looked_at, back_to = _Tally(), 0, None
-    for row in islice(_rows(session, EventFilter(source=source, since=since)), limit):
+    for row in islice(_rows(session, EventFilter(source=source, since=since), vault), limit):
         looked_at, back_to = looked_at + 1, row.received_at
         settings = sources.get(row.source)
         for drift in _of_event(row, None if settings is None else settings.format):
@@ -95,18 +95,18 @@ def find_drift(
     )
 
 
-def _rows(session: Session, wanted: EventFilter) -> Iterator[Row[Any]]:
+def _rows(session: Session, wanted: EventFilter, vault: Vault) -> Iterator[EventBody]:
     """Newest first, without what the bridge itself has recorded."""
     before: str | None = None
     while True:
-        rows = newest_bodies(session, wanted, before, limit=_AT_ONCE)
+        rows = newest_bodies(session, wanted, before, vault, limit=_AT_ONCE)
         yield from (row for row in rows if row.source != BRIDGE)
         if len(rows) < _AT_ONCE:
             return
         before = rows[-1].id
 
 
-def _of_event(row: Row[Any], form: str | None) -> Iterator[Drift]:
+def _of_event(row: EventBody, form: str | None) -> Iterator[Drift]:
     if row.state == "unreadable":
         for error in {(one["field"], one["rule"]) for one in row.errors or ()}:
             yield _drift(row, "unreadable", error[0], error[1])
@@ -117,7 +117,7 @@ def _of_event(row: Row[Any], form: str | None) -> Iterator[Drift]:
         yield _drift(row, "unread-field", path, None)
 
 
-def _unread(row: Row[Any], form: str | None) -> list[str]:
+def _unread(row: EventBody, form: str | None) -> list[str]:
     try:
         known = None if form is None else find_format(form)
         return known.unread(orjson.loads(row.body))[:_MOST_FIELDS] if isinstance(known, Discerning) else []
@@ -125,7 +125,7 @@ def _unread(row: Row[Any], form: str | None) -> list[str]:
         return []
 
 
-def _drift(row: Row[Any], kind: Kind, path: str | None, detail: str | None) -> Drift:
+def _drift(row: EventBody, kind: Kind, path: str | None, detail: str | None) -> Drift:
     return Drift(
         source=row.source,
         kind=kind,
@@ -146,7 +146,7 @@ def _add(found: dict[Any, Drift], key: object, drift: Drift) -> None:
     found[key] = drift if known is None else replace(known, events=known.events + 1, first_seen=drift.first_seen)
 
 
-def _add_values(tally: _Tally, row: Row[Any]) -> None:
+def _add_values(tally: _Tally, row: EventBody) -> None:
     try:
         document = orjson.loads(row.body)
     except orjson.JSONDecodeError:
