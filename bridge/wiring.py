@@ -103,9 +103,7 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
         raise ConfigurationError([problem])
     database = open_database(settings.database_url, pool_size=max(8, settings.web_threads // 2))
     clock = clock or DatabaseClock(database, SystemClock())
-    # A key of its own, so that a masked value tells nothing about what else the secret protects.
-    key = hashlib.blake2b(settings.secret_key.reveal().encode(), person=b"bridge-masking", digest_size=32).digest()
-    masking = Masking(settings.personal, key)
+    masking = _masking(settings)
     notes = AuditNotes(masking)
     vault = Vault(KeyRing(secrets_of(settings)))
     rules = _rules(settings, database)
@@ -158,6 +156,12 @@ def make_sentinel(wiring: Wiring, *, while_stalled: Callable[[], None] | None = 
         trusted_keys=wiring.trusted_keys,
         while_stalled=while_stalled,
     )
+
+
+def _masking(settings: Settings) -> Masking:
+    # A key of its own, so that a masked value tells nothing about what else the secret protects.
+    key = hashlib.blake2b(secrets_of(settings)[0], person=b"bridge-masking", digest_size=32).digest()
+    return Masking(settings.personal, key)
 
 
 def _client(settings: Settings, rules: Rules, clock: Clock, observer: Observer | None) -> GenesysClient | None:

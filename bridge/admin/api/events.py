@@ -78,7 +78,7 @@ def reveal_raw_body(call: Call, asked: ReasonGiven, event_id: str) -> dict[str, 
     right=Right.STEER,
     body=ReasonSchema,
     answers={200: ReparsedSchema},
-    refusals=[404, 409],
+    refusals=[404, 409, 410],
 )
 def reparse_event(call: Call, asked: ReasonGiven, event_id: str) -> dict[str, object]:
     """Parse an unreadable event again, with today's format of its source
