@@ -45,9 +45,10 @@ class Backlog:
         self._stopping = threading.Event()
 
     def check(self) -> None:
-        """Raise TemporarilyUnavailable while there is no room."""
+        """Raise TemporarilyUnavailable while there is no room; the first question is answered before anybody looked."""
         if self._thread is None:
             self._start()
+            return
         if self._refusal is not None:
             raise TemporarilyUnavailable(
                 "Nothing was stored: there is no room for more now. Send the same again later.",
