@@ -45,15 +45,15 @@ class Backlog:
         self._stopping = threading.Event()
 
     def check(self) -> None:
-        """Raise TemporarilyUnavailable while there is no room; the first question is answered before anybody looked."""
+        """Raise TemporarilyUnavailable while there is no room, as far as was known when this was asked."""
+        refusal = self._refusal
         if self._thread is None:
             self._start()
-            return
-        if self._refusal is not None:
+        if refusal is not None:
             raise TemporarilyUnavailable(
                 "Nothing was stored: there is no room for more now. Send the same again later.",
                 retry_after=RETRY_AFTER_SECONDS,
-                cause=self._refusal,
+                cause=refusal,
             )
 
     @property
