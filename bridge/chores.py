@@ -140,7 +140,7 @@ def _retention(wiring: Wiring, rng: Random) -> Retention:
         clock=wiring.clock,
         notes=wiring.notes,
         settings=settings.retention,
-        holds=settings.legal_holds,
+        holds=wiring.holds,
         audit=OldAudit(
             database=wiring.database,
             clock=wiring.clock,

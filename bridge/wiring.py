@@ -20,14 +20,14 @@ from bridge.database import Database, DatabaseClock, check_durability, open_data
 from bridge.destinations.registry import GENESYS, Forwarder, build_destinations, connect
 from bridge.destinations.wiring import guarded_adapter
 from bridge.errors import ConfigurationError
-from bridge.genesys import GenesysClient, Observer, RecordRules, Rules
+from bridge.genesys import GenesysClient, Observer, PurgeScope, RecordRules, Rules
 from bridge.intake.facts import FactRecorder
 from bridge.intake.ledger import BRIDGE
 from bridge.migrate import is_current
 from bridge.outbox.ledger.append import append_owed
 from bridge.outbox.selection import Wants
 from bridge.outbox.wakeup import Announcer
-from bridge.privacy.holds import holds_on_range
+from bridge.privacy.holds import LegalHolds, holding_range
 from bridge.privacy.masking import Masking
 from bridge.settings.model import Settings
 from bridge.telemetry.alerts import Alerts
@@ -55,6 +55,8 @@ class Wiring:
     genesys: GenesysClient | None
     commands: Commands
     purges: Purges
+    #: What must not be destroyed, by bridge.toml and by what was placed since.
+    holds: LegalHolds
     #: Knows the webhooks that our own commands have caused; None where no organisation is configured.
     echoes: Echoes | None
     #: None: alerts are log lines only.
@@ -88,7 +90,8 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
     key = hashlib.blake2b(settings.secret_key.reveal().encode(), person=b"bridge-masking", digest_size=32).digest()
     masking = Masking(settings.personal, key)
     notes = AuditNotes(masking)
-    rules = _rules(settings, database)
+    holds = LegalHolds(settings.legal_holds)
+    rules = _rules(settings, database, holds)
     genesys = _client(settings, rules, clock, observer)
     signer = AuditSigner(settings.secret_key.reveal().encode())
     destinations = build_destinations(settings, masking=masking, clock=clock, signer=signer, genesys=genesys)
@@ -118,6 +121,7 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
             notes=notes,
             two_persons=settings.genesys.purge.two_persons,
         ),
+        holds=holds,
         echoes=None if genesys is None else _echoes(settings),
         alerts=_alerts(settings, database, clock, notes, masking),
     )
@@ -159,14 +163,21 @@ def _echoes(settings: Settings) -> Echoes:
     )
 
 
-def _rules(settings: Settings, database: Database) -> Rules:
+def _rules(settings: Settings, database: Database, holds: LegalHolds) -> Rules:
     """What commands are checked against: record schemas, legal holds, and the purges that are open right now."""
     return Rules(
         settings=settings.genesys,
         records=RecordRules(settings.schemas.values()),
-        holds=lambda scope: holds_on_range(settings.legal_holds, scope.interaction_type, scope.start, scope.end),
+        holds=partial(_holds_on, database, holds),
         open_purges=partial(overlapping, database),
     )
+
+
+def _holds_on(database: Database, holds: LegalHolds, scope: PurgeScope) -> list[str]:
+    """For `Rules.holds`: the names of those that forbid the purge, at the moment of asking."""
+    with database.read() as session:
+        found = holding_range(holds.in_force(session), scope.interaction_type, scope.start, scope.end)
+    return [hold.name for hold in found]
 
 
 def _connect(wiring: Wiring) -> None:

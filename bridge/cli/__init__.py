@@ -32,6 +32,7 @@ COMMANDS = {
     "conversations": "Update conversations in Genesys.",
     "records": "Update custom-object records in Genesys, and read their history.",
     "purge": "Purge interactions under a policy, with two keys.",
+    "holds": "Place and release legal holds; see which are in force.",
     "commands": "Look at what was asked of Genesys, and what became of it.",
     "sandbox": "A stand-in for Genesys Cloud to try the bridge out with.",
 }

@@ -23,8 +23,8 @@ from bridge.keeping import ledger
 from bridge.keeping.old_audit import OldAudit
 from bridge.keeping.rules import Until, in_batches, is_beyond, until
 from bridge.keeping.space import shrink
-from bridge.privacy.holds import holds_event
-from bridge.settings.model import LegalHold, RetentionSettings
+from bridge.privacy.holds import Hold, LegalHolds, holding_event
+from bridge.settings.model import RetentionSettings
 
 CHORE: Final = "retention"
 EVERY: Final = timedelta(minutes=10)
@@ -65,7 +65,7 @@ class Retention:
         clock: Clock,
         notes: AuditNotes,
         settings: RetentionSettings,
-        holds: Sequence[LegalHold],
+        holds: LegalHolds,
         audit: OldAudit,
         rng: Random,
     ) -> None:
@@ -90,13 +90,15 @@ class Retention:
         kept = 0
         while kept < MOST_KEPT:
             with self._database.read() as session:
+                known = self._holds.in_force(session)
+            with self._database.read() as session:
                 page = ledger.oldest_events(session, after=stand.after, most=PAGE)
                 due = self._due(session, page, old)
-                held = self._held(session, list(due))
+                held = _held(session, list(due), known)
             going = [event_id for event_id in due if event_id not in held]
             for batch in in_batches(going, due.__getitem__, BATCH):
                 with self._database.write() as session:
-                    stand.counts += self._forget(session, batch, old)
+                    stand.counts += self._forget(session, batch, old, known)
                     stand.after = batch[-1]
                     self._keep(session, lease, stand)
                 yield
@@ -125,25 +127,16 @@ class Retention:
                 due[event.id] = 1 + (mine.rows if mine else 0) + event.bytes // PAGE_BYTES
         return due
 
-    def _held(self, session: Session, event_ids: Sequence[str]) -> set[str]:
-        if not self._holds or not event_ids:
-            return set()
-        return {
-            event.id
-            for event in ledger.contents(session, event_ids)
-            if holds_event(
-                self._holds,
-                subject=event.subject,
-                body=event.body,
-                happened=[at for at in (event.occurred_at, event.received_at) if at is not None],
-            )
-        }
-
-    def _forget(self, session: Session, event_ids: Sequence[str], old: Until) -> Counter[str]:
-        locked = ledger.lock_events(session, event_ids)
+    def _forget(self, session: Session, event_ids: Sequence[str], old: Until, known: Sequence[Hold]) -> Counter[str]:
+        """`known`: the holds that the events were compared with already."""
+        placed_since = [hold for hold in self._holds.in_force(session) if hold not in known]
+        held = _held(session, event_ids, placed_since)
+        locked = ledger.lock_events(session, [one for one in event_ids if one not in held])
         # Once more, now that nothing can be owed for them any more: somebody may have replayed one since.
         owed = ledger.owed_of(session, locked, old)
-        return ledger.forget_events(session, [one for one in locked if one not in owed or not owed[one].stays])
+        removed = ledger.forget_events(session, [one for one in locked if one not in owed or not owed[one].stays])
+        removed["held"] = len(held)
+        return removed
 
     def _forget_rejections(self, lease: ChoreLease, stand: Stand, old: Until) -> Iterator[None]:
         after, is_end = "", False
@@ -160,14 +153,14 @@ class Retention:
             after = page[-1].id if page else ""
 
     def _remove_audit(self, lease: ChoreLease, stand: Stand, old: Until) -> Iterator[None]:
-        if self._holds:  # what is masked does not tell whom it is about
-            return
+        def is_free(session: Session) -> bool:
+            return not self._holds.in_force(session)  # what is masked does not tell whom it is about
 
         def keep_removed(session: Session, entries: int) -> None:
             stand.counts["auditEntries"] += entries
             self._keep(session, lease, stand)
 
-        yield from self._audit.remove(old.audit, keep_removed)
+        yield from self._audit.remove(old.audit, is_free, keep_removed)
 
     def _give_space_back(self, lease: ChoreLease, stand: Stand) -> Iterator[None]:
         more = True
@@ -191,3 +184,19 @@ class Retention:
                 self._notes.write(session, [entry], now)
             pause = EVERY * (0.75 + self._rng.random() / 2)
             give_back(session, lease, progress=Stand(after=stand.after).as_kept(), now=now, due_at=now + pause)
+
+
+def _held(session: Session, event_ids: Sequence[str], holds: Sequence[Hold]) -> set[str]:
+    """Those of the events that one of `holds` covers."""
+    if not holds or not event_ids:
+        return set()
+    return {
+        event.id
+        for event in ledger.contents(session, event_ids)
+        if holding_event(
+            holds,
+            subject=event.subject,
+            body=event.body,
+            happened=[at for at in (event.occurred_at, event.received_at) if at is not None],
+        )
+    }

@@ -1,52 +1,141 @@
-"""Legal holds: what must not be purged, erased or forgotten. It may not know who does that."""
+"""Legal holds: what must not be purged, erased or forgotten. It may not know who does that.
+
+Holds come from two places, bridge.toml and the database, and count the same. Whoever destroys asks `in_force` in the
+transaction that destroys: from then until its end nobody can place a hold, and one that was placed before is seen.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from urllib.parse import unquote
+from uuid import UUID
 
 import orjson
+from sqlalchemy.orm import Session
 
+from bridge.privacy.hold_ledger import holds_in_force, wait_for_placing
+from bridge.privacy.text import mask_text
 from bridge.settings.model import LegalHold
+from bridge.tables import LegalHoldRow
 
+_LAST_DAY: Final = date.max - timedelta(days=1)
 #: Subjects that are no interaction, whatever their events tell.
 _NO_INTERACTION: Final = ("record:", "contact:", "audit:")
 
 
-def holds_on_range(holds: Sequence[LegalHold], interaction_type: str, start: datetime, end: datetime) -> list[str]:
-    """The names of the holds that forbid purging interactions of a type from `start` to `end` (aware).
+@dataclass(frozen=True, kw_only=True)
+class Hold:
+    """A hold in force, wherever it comes from. Exactly one of subject, customer and type is set."""
+
+    #: One of bridge.toml: older than any that was placed, and its last digits are its place among them.
+    id: str
+    #: What identifies it to people without telling whom it protects.
+    name: str
+    subject: str | None = None
+    customer: str | None = field(default=None, repr=False)
+    type: str | None = None
+    #: Aware; None where there is no type.
+    start: datetime | None = None
+    #: Not within the range any more.
+    end: datetime | None = None
+    #: Masked.
+    reason: str = ""
+
+
+class LegalHolds:
+    """The holds of both places."""
+
+    def __init__(self, declared: Sequence[LegalHold]) -> None:
+        """`declared`: those of bridge.toml, in its order."""
+        #: Those of bridge.toml: in force for as long as they stand there.
+        self.declared = [_declared(hold, place) for place, hold in enumerate(declared, start=1)]
+
+    def in_force(self, session: Session) -> list[Hold]:
+        """All that are in force, and stay so until the session's transaction ends."""
+        wait_for_placing(session)
+        return [*self.declared, *map(placed_hold, holds_in_force(session))]
+
+
+def holding_range(holds: Sequence[Hold], interaction_type: str, start: datetime, end: datetime) -> list[Hold]:
+    """Those that forbid purging interactions of a type from `start` to `end` (aware).
 
     A hold on a subject or a customer forbids every purge by range: which interactions a range takes is only known to
     Genesys, and what is destroyed cannot be brought back.
     """
-    return [_name(hold) for hold in holds if _covers(hold, interaction_type, start, end)]
+    return [hold for hold in holds if _covers(hold, interaction_type, start, end)]
 
 
-def holds_event(holds: Sequence[LegalHold], *, subject: str, body: bytes, happened: Sequence[datetime]) -> bool:
-    """Whether a hold forbids to forget the event of `subject` that came in as `body`; `happened` are its times (aware).
+def holding_event(holds: Sequence[Hold], *, subject: str, body: bytes, happened: Sequence[datetime]) -> list[Hold]:
+    """Those that forbid to forget the event of `subject` that came in as `body`; `happened` are its times (aware).
 
-    In doubt it does: a hold on a subject or a customer covers every event that names it anywhere, and one on a type and
+    In doubt they do: a hold on a subject or a customer covers every event that names it anywhere, and one on a type and
     a range every event of an interaction in that range, because an event does not tell the interaction's type.
     """
-    named = [hold for hold in holds if hold.type is None]
-    if any(hold.subject == subject for hold in named):
-        return True
-    if any(hold.type is not None and _covers_times(hold, subject, happened) for hold in holds):
-        return True
-    words = _words(body) if named else set()
-    return words is None or any(_names(hold) <= words for hold in named)
+    words = _words(body) if any(hold.type is None for hold in holds) else set()
+    return [hold for hold in holds if _covers_event(hold, subject, words, happened)]
 
 
-def _covers_times(hold: LegalHold, subject: str, happened: Sequence[datetime]) -> bool:
-    if subject.startswith(_NO_INTERACTION):
-        return False
-    begins, ends = _bounds(hold)
-    return any((begins is None or begins <= at) and (ends is None or at < ends) for at in happened)
+def placed_hold(row: LegalHoldRow) -> Hold:
+    """A hold that was placed, as it counts while it is in force."""
+    return Hold(
+        id=row.id,
+        name=_name(row.id, row.subject, row.interaction_type, row.reason),
+        subject=row.subject,
+        customer=row.customer,
+        type=row.interaction_type,
+        start=row.range_start,
+        end=row.range_end,
+        reason=row.reason,
+    )
 
 
-def _names(hold: LegalHold) -> set[str]:
+def held_range(hold: LegalHold) -> tuple[datetime, datetime]:
+    """Where the range of a hold with a type begins, and where it ends, which is not within it any more (aware).
+
+    A day that is named is held whole; a time without a zone is in UTC.
+    """
+    begins, ends = hold.from_, hold.to
+    assert begins is not None  # checked with the type
+    assert ends is not None
+    if not isinstance(ends, datetime):
+        ends = min(ends, _LAST_DAY) + timedelta(days=1)
+    return _moment(begins), _moment(ends)
+
+
+def _declared(hold: LegalHold, place: int) -> Hold:
+    reason = mask_text(hold.reason)
+    start, end = held_range(hold) if hold.type is not None else (None, None)
+    return Hold(
+        id=str(UUID(int=place)),
+        name=_name(f"{place} of bridge.toml", hold.subject, hold.type, reason),
+        subject=hold.subject,
+        customer=hold.customer,
+        type=hold.type,
+        start=start,
+        end=end,
+        reason=reason,
+    )
+
+
+def _name(which: str, subject: str | None, interaction_type: str | None, reason: str) -> str:
+    what = "a subject" if subject else f"type {interaction_type}" if interaction_type else "a customer"
+    return f"{which} on {what} ({reason})" if reason else f"{which} on {what}"
+
+
+def _covers_event(hold: Hold, subject: str, words: set[str] | None, happened: Sequence[datetime]) -> bool:
+    if hold.type is not None:
+        return not subject.startswith(_NO_INTERACTION) and any(_covers_time(hold, at) for at in happened)
+    return hold.subject == subject or words is None or _names(hold) <= words
+
+
+def _covers_time(hold: Hold, at: datetime) -> bool:
+    return hold.start is not None and hold.end is not None and hold.start <= at < hold.end
+
+
+def _names(hold: Hold) -> set[str]:
     """The words by which a body names what is held, all of them: `record:Item/7` is Item and 7."""
     if hold.customer is not None:
         return {hold.customer.casefold()}
@@ -80,24 +169,10 @@ def _flattened(value: Any) -> Iterator[str]:
             yield str(value)
 
 
-def _covers(hold: LegalHold, interaction_type: str, start: datetime, end: datetime) -> bool:
-    if hold.type is None:
+def _covers(hold: Hold, interaction_type: str, start: datetime, end: datetime) -> bool:
+    if hold.start is None or hold.end is None:
         return True
-    if hold.type != interaction_type:
-        return False
-    begins, ends = _bounds(hold)
-    return (begins is None or begins < end) and (ends is None or ends > start)
-
-
-def _bounds(hold: LegalHold) -> tuple[datetime | None, datetime | None]:
-    """Where the range begins, and where it ends, which is not within it any more; a day that is named is held whole."""
-    ends = hold.to
-    if ends is not None and not isinstance(ends, datetime):
-        ends += timedelta(days=1)
-    return (
-        _moment(hold.from_) if hold.from_ is not None else None,
-        _moment(ends) if ends is not None else None,
-    )
+    return hold.type == interaction_type and hold.start < end and hold.end > start
 
 
 def _moment(bound: date | datetime) -> datetime:
@@ -105,9 +180,3 @@ def _moment(bound: date | datetime) -> datetime:
     if isinstance(bound, datetime):
         return bound if bound.tzinfo is not None else bound.replace(tzinfo=UTC)
     return datetime.combine(bound, time(), tzinfo=UTC)
-
-
-def _name(hold: LegalHold) -> str:
-    """What identifies the hold without telling whom it protects."""
-    what = "a subject" if hold.subject else "a customer" if hold.customer else f"type {hold.type}"
-    return f"on {what} ({hold.reason})" if hold.reason else f"on {what}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Thread
@@ -21,8 +21,10 @@ from bridge.commands.room import CommandRoom
 from bridge.database import Database
 from bridge.events import Owed, RecordedEvent
 from bridge.outbox.selection import Wants
+from bridge.privacy.holds import LegalHolds
 from bridge.privacy.masking import Masking
 from bridge.problems import install_problem_handlers
+from bridge.settings.model import LegalHold
 from tests.admin.harbour import lookout
 from tests.commands.office import command_room
 from tests.fakes import FakeClock
@@ -100,9 +102,14 @@ class Seat:
 
 
 def make_desk(
-    database: Database, clock: FakeClock, commands: CommandRoom | None = None, seen: Lookout | None = None
+    database: Database,
+    clock: FakeClock,
+    commands: CommandRoom | None = None,
+    seen: Lookout | None = None,
+    declared: Sequence[LegalHold] = (),
 ) -> Desk:
-    """The desk over `commands` (by default no organisation is configured) and what is `seen` of destinations."""
+    """The desk over `commands` (by default no organisation is configured) and what is `seen` of destinations;
+    `declared` are the holds of bridge.toml."""
     app = Flask("tests")
     install_problem_handlers(app)
     make_api(
@@ -113,6 +120,7 @@ def make_desk(
         notes=NOTES,
         wanted={"erp": _wants("erp")},
         public_key=SIGNER.public_key,
+        holds=LegalHolds(declared),
         commands=commands or command_room(database, clock, masking=MASKING, notes=NOTES),
         lookout=seen or lookout(database, clock, MASKING),
     )

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from bridge.privacy.holds import holds_event
+from bridge.privacy.holds import LegalHolds, holding_event
 from bridge.settings.model import LegalHold
 
 AT = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -14,7 +14,8 @@ CALLS_OF_MAY = LegalHold(type="voice", from_=date(2026, 5, 1), to=date(2026, 5, 
 
 
 def held(hold: LegalHold, subject: str = "interaction:i-1", body: bytes = b"{}", at: datetime = AT) -> bool:
-    return holds_event([LegalHold(subject="contact:nobody"), hold], subject=subject, body=body, happened=[at])
+    holds = LegalHolds([LegalHold(subject="contact:nobody"), hold]).declared
+    return holds[1] in holding_event(holds, subject=subject, body=body, happened=[at])
 
 
 def test_an_event_is_held_by_its_subject() -> None:
@@ -49,7 +50,8 @@ def test_an_event_is_held_where_it_names_the_customer_in_whatever_case(body: byt
 
 def test_a_body_that_cannot_be_read_is_held_where_it_might_name_somebody() -> None:
     assert held(LegalHold(customer="C-42"), body=b"\x00sealed")
-    assert not holds_event([CALLS_OF_MAY], subject="record:Item/7", body=b"\x00", happened=[AT])
+    of_a_type = LegalHolds([CALLS_OF_MAY]).declared
+    assert not holding_event(of_a_type, subject="record:Item/7", body=b"\x00", happened=[AT])
 
 
 @pytest.mark.parametrize(
@@ -70,4 +72,4 @@ def test_a_range_holds_every_interaction_in_it_because_an_event_does_not_tell_it
 
 
 def test_without_holds_nothing_is_held() -> None:
-    assert not holds_event([], subject="interaction:i-1", body=b"", happened=[AT])
+    assert not holding_event([], subject="interaction:i-1", body=b"", happened=[AT])

@@ -13,6 +13,7 @@ from bridge.admin.api import (
     destinations,
     events,
     lanes,
+    legal_holds,
     overview,
     purges,
     receivers,
@@ -30,6 +31,7 @@ from bridge.clock import Clock
 from bridge.commands.room import CommandRoom
 from bridge.database import Database
 from bridge.outbox.selection import Wants
+from bridge.privacy.holds import LegalHolds
 from bridge.privacy.masking import Masking
 from bridge.settings.model import Network
 
@@ -44,6 +46,7 @@ def make_api(
     wanted: Mapping[str, Wants],
     public_key: str,
     commands: CommandRoom,
+    holds: LegalHolds,
     lookout: Lookout,
     trusted_proxies: Sequence[Network] = (),
 ) -> None:
@@ -62,12 +65,13 @@ def make_api(
         trusted_proxies=trusted_proxies,
         wrong_tokens=WrongTokens(clock),
         commands=commands,
+        holds=holds,
         lookout=lookout,
     )
     install_rooms(app, rooms)
     api = BridgeApi(app)
     for room in (
         *(overview, events, deliveries, replays, destinations, lanes),
-        *(changes, given_commands, purges, rejections, audit, tokens, receivers),
+        *(changes, given_commands, purges, legal_holds, rejections, audit, tokens, receivers),
     ):
         api.register_blueprint(room.blueprint)

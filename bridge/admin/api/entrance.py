@@ -23,6 +23,7 @@ from bridge.database import Database
 from bridge.errors import TooManyRequests, Unauthenticated
 from bridge.intake.peers import peer_address
 from bridge.outbox.selection import Wants
+from bridge.privacy.holds import LegalHolds
 from bridge.privacy.masking import Masking
 from bridge.settings.model import Network
 
@@ -45,6 +46,7 @@ class Rooms:
     wrong_tokens: WrongTokens
     #: Where commands are given.
     commands: CommandRoom
+    holds: LegalHolds
     #: How destinations and sources are doing.
     lookout: Lookout
 

@@ -1,0 +1,152 @@
+"""Placing and releasing legal holds. They may not keep anything from being destroyed themselves: who destroys asks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from bridge.admin.reasons import check_reason
+from bridge.admin.search.holds import DECLARED, FoundHold, read_hold
+from bridge.audit.notes import AuditEntry, AuditNotes
+from bridge.clock import new_id, rfc3339
+from bridge.commands.purges import PurgeView, purges_under
+from bridge.errors import Conflict, FieldError, Invalid
+from bridge.genesys.purge_policy import INTERACTION_TYPES
+from bridge.privacy.hold_ledger import insert_hold, release_hold
+from bridge.privacy.holds import LegalHolds, held_range, placed_hold
+from bridge.privacy.text import mask_value
+from bridge.settings.model import LegalHold
+from bridge.tables import LegalHoldRow
+
+_LONGEST: Final = {"subject": 600, "customer": 255}
+_SUBJECT: Final = re.compile(r"[a-z]+:[^\x00-\x1f\x7f]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacedHold:
+    hold: FoundHold
+    #: Open purges that it covers. Each will be refused, but of one that is `running` Genesys may have begun already.
+    purges: Sequence[PurgeView]
+
+
+def check_hold(wanted: LegalHold) -> None:
+    """Raise Invalid with everything that is wrong with a hold that somebody wants to place."""
+    errors = list(_errors(wanted))
+    if errors:
+        raise Invalid("the hold cannot be placed", errors=errors)
+
+
+def place_hold(
+    session: Session, holds: LegalHolds, wanted: LegalHold, *, actor: str, now: datetime, notes: AuditNotes
+) -> PlacedHold:
+    """Place it and note it: in force for everybody as soon as the session's transaction commits. Raises Invalid."""
+    check_hold(wanted)
+    hold_id = new_id()
+    start, end = held_range(wanted) if wanted.type is not None else (None, None)
+    row = {
+        "id": hold_id,
+        "subject": wanted.subject,
+        "customer": wanted.customer,
+        "customer_shown": None if wanted.customer is None else mask_value(wanted.customer),
+        "interaction_type": wanted.type,
+        "range_start": start,
+        "range_end": end,
+        "reason": notes.masked(wanted.reason),
+        "placed_by": actor,
+        "placed_at": now,
+    }
+    insert_hold(session, row)
+    stored = session.get_one(LegalHoldRow, hold_id)
+    placed = PlacedHold(hold=read_hold(session, holds, hold_id), purges=purges_under(session, placed_hold(stored)))
+    open_purges = [{"id": purge.id, "state": purge.state} for purge in placed.purges]
+    details = _told(placed.hold) | ({"openPurges": open_purges} if open_purges else {})
+    _note(session, "hold.placed", hold_id, wanted.reason, details, actor, now, notes)
+    return placed
+
+
+def release(
+    session: Session,
+    holds: LegalHolds,
+    hold_id: str,
+    *,
+    reason: str,
+    actor: str,
+    now: datetime,
+    notes: AuditNotes,
+) -> FoundHold:
+    """End a hold and note it. Raises NotFound, Invalid without a reason, Conflict where it is released already or
+    stands in bridge.toml."""
+    check_reason(reason)
+    hold = read_hold(session, holds, hold_id)
+    if hold.origin == DECLARED:
+        raise Conflict("the hold stands in bridge.toml: take it out there, and restart web and worker")
+    if not release_hold(session, hold_id, by=actor, reason=notes.masked(reason), now=now):
+        raise Conflict("the hold is released already")
+    _note(session, "hold.released", hold_id, reason, _told(hold), actor, now, notes)
+    return read_hold(session, holds, hold_id)
+
+
+def _errors(wanted: LegalHold) -> Iterator[FieldError]:
+    try:
+        check_reason(wanted.reason)
+    except Invalid as missing:
+        yield from missing.errors
+    given = [name for name in ("subject", "customer", "type") if getattr(wanted, name) is not None]
+    if len(given) != 1:
+        message = "say exactly one of subject, customer, and type with from and to"
+        yield FieldError(field=given[1] if given else "subject", rule="exactly_one", message=message)
+    if wanted.subject is not None and not _SUBJECT.fullmatch(wanted.subject):
+        yield FieldError(field="subject", rule="subject", message="must be a subject like conversation:<id>")
+    if wanted.customer is not None and not wanted.customer.strip():
+        yield FieldError(field="customer", rule="required", message="must not be blank")
+    for name, longest in _LONGEST.items():
+        if len(getattr(wanted, name) or "") > longest:
+            yield FieldError(field=name, rule="length", message=f"may have {longest} characters")
+    if wanted.type is not None and wanted.type not in INTERACTION_TYPES:
+        message = f"must be one of {', '.join(INTERACTION_TYPES)}"
+        yield FieldError(field="type", rule="enum", message=message)
+    yield from _range_errors(wanted)
+
+
+def _range_errors(wanted: LegalHold) -> Iterator[FieldError]:
+    for name, bound in (("from", wanted.from_), ("to", wanted.to)):
+        if (wanted.type is None) != (bound is None):
+            message = "is missing: a type needs a range" if bound is None else "goes with a type only"
+            yield FieldError(field=name, rule="range", message=message)
+    if wanted.type is not None and wanted.from_ is not None and wanted.to is not None:
+        start, end = held_range(wanted)
+        if start >= end:
+            yield FieldError(field="to", rule="range", message="must lie after from")
+
+
+def _told(hold: FoundHold) -> dict[str, object]:
+    """What the audit keeps of it."""
+    start, end = hold.range_start, hold.range_end
+    told = {
+        "holdId": hold.id,
+        "subject": hold.subject,
+        "customer": hold.customer,
+        "type": hold.type,
+        "from": None if start is None else rfc3339(start),
+        "to": None if end is None else rfc3339(end),
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _note(
+    session: Session,
+    action: str,
+    hold_id: str,
+    reason: str,
+    details: dict[str, object],
+    actor: str,
+    now: datetime,
+    notes: AuditNotes,
+) -> None:
+    entry = AuditEntry(actor=actor, action=action, subject=f"hold:{hold_id}", reason=reason, details=details)
+    notes.write(session, [entry], now)
