@@ -28,10 +28,29 @@ _SUBJECT: Final = re.compile(r"[a-z]+:[^\x00-\x1f\x7f]+")
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlacedHold:
+class HoldWithPurges:
     hold: FoundHold
-    #: Open purges that it covers. Each will be refused, but of one that is `running` Genesys may have begun already.
+    #: Open purges that it covers while it is in force. Each will be refused, but of one that is `running` Genesys may
+    #: have begun already.
     purges: Sequence[PurgeView]
+
+    def as_told(self) -> dict[str, object]:
+        """With the names of the API."""
+        return {**self.hold.as_told(), "purges": [{"id": one.id, "state": one.state} for one in self.purges]}
+
+
+def look_at_hold(session: Session, holds: LegalHolds, hold_id: str) -> HoldWithPurges:
+    """One hold, of either place. Raises NotFound."""
+    found = read_hold(session, holds, hold_id)
+    in_force = next((hold for hold in holds.in_force(session) if hold.id == hold_id), None)
+    return HoldWithPurges(hold=found, purges=[] if in_force is None else purges_under(session, in_force))
+
+
+def preview_hold(session: Session, wanted: LegalHold) -> Sequence[PurgeView]:
+    """The open purges that it would cover. Raises Invalid as `place_hold` does."""
+    check_hold(wanted)
+    (hold,) = LegalHolds([wanted]).declared
+    return purges_under(session, hold)
 
 
 def check_hold(wanted: LegalHold) -> None:
@@ -43,7 +62,7 @@ def check_hold(wanted: LegalHold) -> None:
 
 def place_hold(
     session: Session, holds: LegalHolds, wanted: LegalHold, *, actor: str, now: datetime, notes: AuditNotes
-) -> PlacedHold:
+) -> HoldWithPurges:
     """Place it and note it: in force for everybody as soon as the session's transaction commits. Raises Invalid."""
     check_hold(wanted)
     hold_id = new_id()
@@ -62,9 +81,9 @@ def place_hold(
     }
     insert_hold(session, row)
     stored = session.get_one(LegalHoldRow, hold_id)
-    placed = PlacedHold(hold=read_hold(session, holds, hold_id), purges=purges_under(session, placed_hold(stored)))
-    open_purges = [{"id": purge.id, "state": purge.state} for purge in placed.purges]
-    details = _told(placed.hold) | ({"openPurges": open_purges} if open_purges else {})
+    placed = HoldWithPurges(hold=read_hold(session, holds, hold_id), purges=purges_under(session, placed_hold(stored)))
+    purges = placed.as_told()["purges"]
+    details = _told(placed.hold) | ({"openPurges": purges} if purges else {})
     _note(session, "hold.placed", hold_id, wanted.reason, details, actor, now, notes)
     return placed
 

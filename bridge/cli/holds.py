@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import click
 
-from bridge.admin.holds import PlacedHold, place_hold
+from bridge.admin.holds import HoldWithPurges, look_at_hold, place_hold
 from bridge.admin.holds import release as release_hold
-from bridge.admin.search.holds import LISTED, FoundHold, HoldFilter, find_holds, read_hold
+from bridge.admin.search.holds import LISTED, HoldFilter, find_holds
 from bridge.admin.search.pages import Page
 from bridge.cli.opened import actor, opened_bridge
 from bridge.cli.options import Moment, json_option, page_options, page_request, reason_option
@@ -68,10 +68,12 @@ def list_all(active: bool | None, limit: int, cursor: str | None, as_json: bool)
 @click.argument("hold_id")
 @json_option
 def show(hold_id: str, as_json: bool) -> None:
-    """One hold."""
+    """One hold, and the open purges that it covers."""
     with opened_bridge() as bridge, bridge.database.read() as session:
-        hold = read_hold(session, bridge.holds, hold_id)
-    _print_hold(hold, as_json=as_json)
+        told = look_at_hold(session, bridge.holds, hold_id).as_told()
+    if not as_json:
+        told = {name: value for name, value in told.items() if value not in (None, [])}
+    print_thing(told, as_json=as_json)
 
 
 @command.command("add")
@@ -122,19 +124,11 @@ def _word(active: bool | None) -> Literal["true", "false"] | None:
     return None if active is None else "true" if active else "false"
 
 
-def _tell(placed: PlacedHold, *, as_json: bool) -> None:
+def _tell(placed: HoldWithPurges, *, as_json: bool) -> None:
     if as_json:
-        purges = [{"id": purge.id, "state": purge.state} for purge in placed.purges]
-        print_json({**placed.hold.as_told(), "purges": purges})
+        print_json(placed.as_told())
         return
     click.echo(f"hold {placed.hold.id} is in force")
     for purge in placed.purges:
         ends = "Genesys may have begun it already: see there" if purge.state == "running" else "it will be refused"
         click.echo(f"purge {purge.id} is {purge.state.replace('_', ' ')}, and covered: {ends}", err=True)
-
-
-def _print_hold(hold: FoundHold, *, as_json: bool) -> None:
-    told = hold.as_told()
-    print_thing(
-        told if as_json else {name: value for name, value in told.items() if value is not None}, as_json=as_json
-    )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import event
 
-from bridge.admin.holds import PlacedHold
+from bridge.admin.holds import HoldWithPurges
 from bridge.commands.asking import Asker
 from bridge.database import Database
 from bridge.errors import Invalid
@@ -35,7 +35,7 @@ def office(database_url: str, sandbox: SandboxServer) -> Iterator[Office]:
         yield office
 
 
-def hold(office: Office) -> PlacedHold:
+def hold(office: Office) -> HoldWithPurges:
     return place(office.wiring.database, office.wiring.clock.now(), customer="C-42")
 
 
@@ -68,7 +68,7 @@ def test_a_hold_that_is_placed_in_the_last_moment_stops_the_purge_and_calls_it_r
     office: Office, sandbox: SandboxServer
 ) -> None:
     """Between the note that the purge begins and its submission: that is where it could slip through."""
-    command, placed = _approved(office), list[PlacedHold]()
+    command, placed = _approved(office), list[HoldWithPurges]()
     with _before_the_second_look_for_holds(office.wiring.database, lambda: placed.append(hold(office))):
         office.carry_out()
     assert [purge.state for purge in placed[0].purges] == ["running"]

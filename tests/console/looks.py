@@ -60,6 +60,12 @@ def _paths(scene: str, desk: Desk) -> dict[str, str]:
             "nothing": "/console/nothing-here",
         }
         paths["purge"] = f"/console/purges/{scenes.planned_purge(desk.database, now)}"
+        held = scenes.held(desk.database, now)
+        paths |= {
+            "hold": f"/console/holds/{held[1]}",
+            "hold-release": f"/console/holds/{held[2]}/release",
+            "hold-new": "/console/holds/new",
+        }
         paths["command"] = f"/console/commands/{scenes.running_merge(desk.database, now)}"
     if scene == "hostile":
         event_id, delivery_id = scenes.hostile(desk.database, now)

@@ -13,7 +13,7 @@ from tests.admin.desk import Desk
 from tests.console import scenes
 from tests.console.browser import DESK, PHONE, chromium, enter, served
 from tests.console.visitors import LISTS
-from tests.outbox.yard import delivery
+from tests.outbox.yard import actions, delivery
 
 # One browser and one database are enough to see what the script and the styles do.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -109,6 +109,32 @@ def test_everything_can_be_reached_by_keyboard_alone(desk: Desk, address: str, p
     expect(page.get_by_role("status")).to_contain_text("This is the replay")
 
 
+def test_a_hold_is_placed_and_released_by_keyboard_each_in_two_steps(desk: Desk, address: str, page: Page) -> None:
+    enter(page, address, desk.token(Role.ADMIN))
+    page.goto(f"{address}/console/holds")
+    expect(page.get_by_text("Nothing is held.")).to_be_visible()
+    _tab_to(page, "Place a hold…")
+    page.keyboard.press("Enter")
+    page.get_by_label("Customer’s id").focus()
+    page.keyboard.type("C-4711")
+    page.get_by_label("Why?").focus()
+    page.keyboard.type("case 7")
+    _tab_to(page, "Look at what follows")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Place this hold?")
+    assert Axe().run(page).response["violations"] == []
+    _tab_to(page, "Place this hold")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("The hold is in force")
+    assert "C-4711" not in page.content()
+    _tab_to(page, "Release it…")
+    page.keyboard.press("Enter")
+    page.get_by_label("Why?").fill("the case is closed")
+    page.get_by_role("button", name="Release this hold").click()
+    expect(page.get_by_role("status")).to_contain_text("It is released")
+    assert actions(desk.database)[-2:] == ["hold.placed", "hold.released"]
+
+
 def test_a_page_follows_what_happens_without_being_touched(desk: Desk, address: str, page: Page) -> None:
     page.clock.install()
     enter(page, address, desk.token(Role.VIEWER))
@@ -133,7 +159,11 @@ def test_a_hostile_value_neither_runs_nor_breaks_the_page(desk: Desk, address: s
 
 def test_axe_finds_no_barrier_on_any_page(desk: Desk, address: str, page: Page) -> None:
     made = scenes.trouble(desk.database, desk.clock.now())
-    paths = (f"/deliveries/{scenes.dead(made)[0]}", "/destinations/erp", "/replays/new?count=1&destination=erp")
+    hold = scenes.held(desk.database, desk.clock.now())[1]
+    paths = (
+        *(f"/deliveries/{scenes.dead(made)[0]}", "/destinations/erp", "/replays/new?count=1&destination=erp"),
+        *("/holds/new", f"/holds/{hold}", f"/holds/{hold}/release"),
+    )
     axe = Axe()
     enter(page, address, desk.token(Role.ADMIN))
     for path in (*LISTS, *paths):

@@ -29,6 +29,9 @@ FORBIDDEN = [
     ("/lanes", Role.AUDITOR),
     (f"/purges/{NOBODY}/approve", Role.ADMIN),
     (f"/purges/{NOBODY}/cancel", Role.VIEWER),
+    ("/holds", Role.OPERATOR),
+    ("/holds/check", Role.APPROVER),
+    (f"/holds/{NOBODY}/release", Role.OPERATOR),
     (f"/events/{NOBODY}/reveal", Role.ADMIN),
     ("/audit/verify", Role.OPERATOR),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bridge.admin.holds import PlacedHold, place_hold, release
+from bridge.admin.holds import HoldWithPurges, place_hold, release
 from bridge.database import Database
 from bridge.privacy.holds import LegalHolds
 from bridge.settings.model import LegalHold
@@ -20,7 +20,7 @@ def place(
     subject: str | None = None,
     customer: str | None = None,
     reason: str = "case 7",
-) -> PlacedHold:
+) -> HoldWithPurges:
     wanted = LegalHold(subject=subject, customer=customer, reason=reason)
     with database.write() as session:
         return place_hold(session, NONE_DECLARED, wanted, actor="token:eva", now=now, notes=NOTES)

@@ -79,7 +79,7 @@ class HeldPurgeSchema(Shape):
     )
 
 
-class PlacedHoldSchema(HoldSchema):
+class HoldWithPurgesSchema(HoldSchema):
     purges = fields.List(fields.Nested(HeldPurgeSchema), metadata={"description": "Open purges that it covers."})
 
 

@@ -11,13 +11,13 @@ from bridge.admin.api.hold_forms import (
     HoldPageSchema,
     HoldQuerySchema,
     HoldSchema,
-    PlacedHoldSchema,
+    HoldWithPurgesSchema,
 )
 from bridge.admin.api.openapi import PREFIX, ApiBlueprint
 from bridge.admin.api.operation import Answer, operation
 from bridge.admin.api.queries import Listing, ReasonGiven, ReasonSchema
-from bridge.admin.holds import place_hold, release
-from bridge.admin.search.holds import FoundHold, HoldFilter, find_holds, read_hold
+from bridge.admin.holds import HoldWithPurges, look_at_hold, place_hold, release
+from bridge.admin.search.holds import FoundHold, HoldFilter, find_holds
 from bridge.admin.search.pages import Page
 from bridge.settings.model import LegalHold
 
@@ -31,14 +31,16 @@ def get_holds(call: Call, asked: Listing[HoldFilter]) -> Page[FoundHold]:
         return find_holds(session, call.rooms.holds, asked.filter, asked.page)
 
 
-@operation(blueprint, "GET", "/holds/<uuid:hold_id>", right=Right.LOOK, answers={200: HoldSchema}, refusals=[404])
-def get_hold(call: Call, hold_id: str) -> FoundHold:
-    """One hold"""
+@operation(
+    blueprint, "GET", "/holds/<uuid:hold_id>", right=Right.LOOK, answers={200: HoldWithPurgesSchema}, refusals=[404]
+)
+def get_hold(call: Call, hold_id: str) -> dict[str, Any]:
+    """One hold, and the open purges that it covers"""
     with call.rooms.database.read() as session:
-        return read_hold(session, call.rooms.holds, hold_id)
+        return _shown(look_at_hold(session, call.rooms.holds, hold_id))
 
 
-@operation(blueprint, "POST", "/holds", right=Right.HOLD, body=HoldOrderSchema, answers={201: PlacedHoldSchema})
+@operation(blueprint, "POST", "/holds", right=Right.HOLD, body=HoldOrderSchema, answers={201: HoldWithPurgesSchema})
 def post_hold(call: Call, order: LegalHold) -> Answer:
     """Place a legal hold on one subject, one customer, or a type of interactions within a range
 
@@ -48,8 +50,7 @@ def post_hold(call: Call, order: LegalHold) -> Answer:
     rooms = call.rooms
     with rooms.database.write() as session:
         placed = place_hold(session, rooms.holds, order, actor=call.caller.actor, now=call.now, notes=rooms.notes)
-    told: dict[str, Any] = {**vars(placed.hold), "purges": placed.purges}
-    return Answer(201, told, {"Location": f"{PREFIX}/holds/{placed.hold.id}"})
+    return Answer(201, _shown(placed), {"Location": f"{PREFIX}/holds/{placed.hold.id}"})
 
 
 @operation(
@@ -77,3 +78,7 @@ def release_hold(call: Call, order: ReasonGiven, hold_id: str) -> FoundHold:
             now=call.now,
             notes=rooms.notes,
         )
+
+
+def _shown(held: HoldWithPurges) -> dict[str, Any]:
+    return {**vars(held.hold), "purges": held.purges}

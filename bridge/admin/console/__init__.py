@@ -13,6 +13,7 @@ from bridge.admin.console import (
     deliveries,
     destinations,
     events,
+    holds,
     lanes,
     overview,
     purges,
@@ -26,7 +27,7 @@ from bridge.admin.console.door import blueprint
 #: Importing a module hangs its pages onto the blueprint.
 PAGES = (
     *(overview, events, deliveries, destinations, lanes, replays),
-    *(commands, purges, audit, rejections, sign_in, refusals),
+    *(commands, purges, holds, audit, rejections, sign_in, refusals),
 )
 
 
