@@ -57,6 +57,7 @@ def create_app(settings: Settings) -> Flask:
         clock=wiring.clock,
         masking=wiring.masking,
         notes=wiring.notes,
+        vault=wiring.vault,
         wanted=wiring.wanted,
         public_key=wiring.signer.public_key,
         commands=_command_room(wiring),
@@ -111,6 +112,7 @@ def _alert_delivery(wiring: Wiring) -> Callable[[], None] | None:
         clock=wiring.clock,
         rng=SystemRandom(),
         notes=wiring.notes,
+        vault=wiring.vault,
         max_threads=1,
     )
 
@@ -136,6 +138,7 @@ def _receiver(wiring: Wiring) -> Receiver:
         database,
         clock,
         notes=wiring.notes,
+        vault=wiring.vault,
         dedupe_window=server.dedupe_window,
         mark=None if wiring.echoes is None else wiring.echoes.mark,
     )

@@ -130,7 +130,7 @@ class Chores:
             return
         arrival = Arrival(event=news, source=BRIDGE, body=canonical_json(news.payload), received_at=now, actor="worker")
         window = wiring.settings.server.dedupe_window
-        record(session, [arrival], notes=wiring.notes, now=now, dedupe_window=window)
+        record(session, [arrival], notes=wiring.notes, vault=wiring.vault, now=now, dedupe_window=window)
 
 
 def _retention(wiring: Wiring, rng: Random) -> Retention:
@@ -139,6 +139,7 @@ def _retention(wiring: Wiring, rng: Random) -> Retention:
         database=wiring.database,
         clock=wiring.clock,
         notes=wiring.notes,
+        vault=wiring.vault,
         settings=settings.retention,
         holds=wiring.holds,
         audit=OldAudit(

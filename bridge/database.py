@@ -66,6 +66,18 @@ class Json(TypeDecorator[Any]):
         return None if value is None else orjson.loads(value)
 
 
+class JsonOrNothing(Json):
+    """A JSON value, or None as the empty text: a process of an older version must fail on it, not take it for null."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:
+        return super().process_bind_param(value, dialect) or ""
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return super().process_result_value(value or None, dialect)
+
+
 class Base(DeclarativeBase):
     """What every table of the bridge derives from."""
 
@@ -253,6 +265,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         "journal_mode = WAL",
         "synchronous = FULL",  # WAL with NORMAL lost 101 of 600 acknowledged commits on power loss, FULL none
         "foreign_keys = ON",
+        "secure_delete = FAST",  # a key that was destroyed is overwritten, not only unlinked
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -8,11 +8,56 @@ from typing import Any, cast
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String, Table, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bridge.database import Base, Json
+from bridge.database import Base, Json, JsonOrNothing
 
 Id = String(36)
 Name = String(64)
 Subject = String(600)
+
+
+class DataKeyRow(Base):
+    """A key that bodies are sealed with: one per subject, and one per source for what has no subject.
+
+    Destroying it is how a person is erased: the row stays and says so, what it had sealed stays unreadable for ever.
+    """
+
+    __tablename__ = "data_key"
+    __table_args__ = (
+        CheckConstraint("(wrapped IS NULL) = (destroyed_at IS NOT NULL)", name="data_key_destroyed"),
+        CheckConstraint("(wrapped IS NULL) = (wrapped_by IS NULL)", name="data_key_wrapped_by_somebody"),
+        # One key of a scope seals; those that were destroyed before are not in this.
+        Index(
+            "data_key_alive", "scope", unique=True,
+            sqlite_where=text("wrapped IS NOT NULL"), postgresql_where=text("wrapped IS NOT NULL"),
+        ),
+        Index(
+            "data_key_by_secret", "wrapped_by", "id",
+            sqlite_where=text("wrapped IS NOT NULL"), postgresql_where=text("wrapped IS NOT NULL"),
+        ),
+    )  # fmt: skip
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    #: The subject, `source:<name>`, or `index:customers`.
+    scope: Mapped[str] = mapped_column(Subject)
+    #: 32 random bytes under the first of BRIDGE_SECRET_KEY; None: destroyed.
+    wrapped: Mapped[bytes | None] = mapped_column(LargeBinary)
+    #: Which secret that was: `KeyRing.first` of then.
+    wrapped_by: Mapped[str | None] = mapped_column(String(16))
+    created_at: Mapped[datetime]
+    destroyed_at: Mapped[datetime | None]
+
+
+class CustomerSubjectRow(Base):
+    """Under which subjects a customer is named, so that somebody who asks to be erased is found."""
+
+    __tablename__ = "customer_subject"
+    __table_args__ = (Index("customer_by_subject", "subject"),)
+
+    #: A keyed hash of an id, a phone number or an e-mail address; the key is a data key of its own.
+    customer: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    subject: Mapped[str] = mapped_column(Subject, primary_key=True)
+    #: What the events that name the customer are sealed with: a row goes with its key, never with a later one.
+    key_id: Mapped[str] = mapped_column(Id, primary_key=True)
 
 
 class EventRow(Base):
@@ -42,8 +87,13 @@ class EventRow(Base):
     received_at: Mapped[datetime]
     #: `unreadable`: verified, but not of its source's format; `errors` says why.
     state: Mapped[str] = mapped_column(String(10), default="recorded")
-    payload: Mapped[Any] = mapped_column(Json)
-    #: The exact raw bytes, for re-parsing and for proof.
+    #: What `payload` and `body` are sealed with. None: a row of an older version, where both are plain. No foreign key:
+    #: without an index on this column every key that is removed would be looked for in the whole table.
+    key_id: Mapped[str | None] = mapped_column(Id)
+    #: Of a plain row; None where it is sealed, or was overwritten by an erasure.
+    payload: Mapped[Any] = mapped_column(JsonOrNothing)
+    sealed_payload: Mapped[bytes | None] = mapped_column(LargeBinary)
+    #: The exact raw bytes, for re-parsing and for proof; sealed where there is a key.
     body: Mapped[bytes] = mapped_column(LargeBinary)
     #: List of {field, rule, message} of an unreadable event, else None.
     errors: Mapped[Any] = mapped_column(Json, nullable=True)
@@ -279,6 +329,8 @@ class RejectionRow(Base):
     address: Mapped[str] = mapped_column(String(64))
     #: Bytes of the body as far as it was read.
     size: Mapped[int]
+    #: Of the body. None: there is none, or a row of an older version keeps it plain.
+    key_id: Mapped[str | None] = mapped_column(Id)
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 

@@ -23,12 +23,15 @@ from bridge.errors import ConfigurationError
 from bridge.genesys import GenesysClient, Observer, PurgeScope, RecordRules, Rules
 from bridge.intake.facts import FactRecorder
 from bridge.intake.ledger import BRIDGE
+from bridge.keeping.erasure import Erasures
 from bridge.migrate import is_current
 from bridge.outbox.ledger.append import append_owed
 from bridge.outbox.selection import Wants
 from bridge.outbox.wakeup import Announcer
 from bridge.privacy.holds import LegalHolds, holding_range
+from bridge.privacy.key_ring import KeyRing
 from bridge.privacy.masking import Masking
+from bridge.privacy.vault import Vault
 from bridge.settings.model import Settings
 from bridge.telemetry.alerts import Alerts
 from bridge.telemetry.attention import AttentionLog
@@ -47,6 +50,8 @@ class Wiring:
     clock: Clock
     masking: Masking
     notes: AuditNotes
+    #: Seals and opens the bodies that are kept.
+    vault: Vault
     destinations: Mapping[str, Forwarder]
     #: Per destination: would it be owed this event today?
     wanted: Mapping[str, Wants]
@@ -57,6 +62,7 @@ class Wiring:
     purges: Purges
     #: What must not be destroyed, by bridge.toml and by what was placed since.
     holds: LegalHolds
+    erasures: Erasures
     #: Knows the webhooks that our own commands have caused; None where no organisation is configured.
     echoes: Echoes | None
     #: None: alerts are log lines only.
@@ -90,6 +96,7 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
     key = hashlib.blake2b(settings.secret_key.reveal().encode(), person=b"bridge-masking", digest_size=32).digest()
     masking = Masking(settings.personal, key)
     notes = AuditNotes(masking)
+    vault = Vault(key_ring_of(settings))
     holds = LegalHolds(settings.legal_holds)
     rules = _rules(settings, database, holds)
     genesys = _client(settings, rules, clock, observer)
@@ -99,6 +106,7 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
         database=database,
         clock=clock,
         notes=notes,
+        vault=vault,
         rules=rules,
         client=genesys,
         dedupe_window=settings.server.dedupe_window,
@@ -109,6 +117,7 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
         clock=clock,
         masking=masking,
         notes=notes,
+        vault=vault,
         destinations=destinations,
         wanted={name: one.wants for name, one in destinations.items()},
         signer=signer,
@@ -122,11 +131,18 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
             two_persons=settings.genesys.purge.two_persons,
         ),
         holds=holds,
-        echoes=None if genesys is None else _echoes(settings),
-        alerts=_alerts(settings, database, clock, notes, masking),
+        erasures=Erasures(database=database, clock=clock, notes=notes, vault=vault, masking=masking, holds=holds),
+        echoes=None if genesys is None else _echoes(settings, vault),
+        alerts=_alerts(settings, database, clock, notes, vault, masking),
     )
     _connect(wiring)
     return wiring
+
+
+def key_ring_of(settings: Settings) -> KeyRing:
+    """What `settings`, which have a key, wrap keys with."""
+    assert settings.secret_key is not None
+    return KeyRing([one.reveal().encode() for one in (settings.secret_key, *settings.older_secret_keys)])
 
 
 def make_sentinel(wiring: Wiring, *, while_stalled: Callable[[], None] | None = None) -> Sentinel:
@@ -148,15 +164,20 @@ def _client(settings: Settings, rules: Rules, clock: Clock, observer: Observer |
     return GenesysClient(settings.genesys, rules=rules, clock=clock, crm_adapter=crm, observer=observer)
 
 
-def _alerts(settings: Settings, database: Database, clock: Clock, notes: AuditNotes, masking: Masking) -> Alerts | None:
+def _alerts(
+    settings: Settings, database: Database, clock: Clock, notes: AuditNotes, vault: Vault, masking: Masking
+) -> Alerts | None:
     to, every = settings.alerts.destination, settings.alerts.every
     if to is None:
         return None
-    return Alerts(database=database, clock=clock, notes=notes, masking=masking, destination=to, every=every)
+    return Alerts(
+        database=database, clock=clock, notes=notes, vault=vault, masking=masking, destination=to, every=every
+    )
 
 
-def _echoes(settings: Settings) -> Echoes:
+def _echoes(settings: Settings, vault: Vault) -> Echoes:
     return Echoes(
+        vault=vault,
         genesys=next((one.name for one in settings.destinations.values() if one.kind == GENESYS), GENESYS),
         sources=frozenset(one.name for one in settings.sources.values() if one.format == "genesys"),
         window=settings.server.dedupe_window,
@@ -187,7 +208,12 @@ def _connect(wiring: Wiring) -> None:
     closers += [one.close for one in wiring.destinations.values()]
     closers.append(connect(wiring.destinations.values()))
     confirmed_by = next((one.name for one in settings.sources.values() if one.format == "genesys"), BRIDGE)
-    facts = FactRecorder(notes=wiring.notes, dedupe_window=settings.server.dedupe_window, confirmed_by=confirmed_by)
+    facts = FactRecorder(
+        notes=wiring.notes,
+        vault=wiring.vault,
+        dedupe_window=settings.server.dedupe_window,
+        confirmed_by=confirmed_by,
+    )
     announcer = Announcer(wiring.database)
     announcer.start()
     closers.append(announcer.stop)

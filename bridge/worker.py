@@ -46,6 +46,7 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
         clock=wiring.clock,
         rng=SystemRandom(),
         notes=wiring.notes,
+        vault=wiring.vault,
         max_threads=settings.worker_concurrency,
     )
     chores = Chores(wiring, SystemRandom())

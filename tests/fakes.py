@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from bridge.privacy.key_ring import KeyRing
+from bridge.privacy.vault import Vault
+
+#: What a test seals and opens bodies with, where no settings name a secret.
+VAULT = Vault(KeyRing([b"a secret of the tests, long enough for anybody"]))
+
 
 class FakeClock:
     """A clock that moves only when told to."""

@@ -202,7 +202,20 @@ def _schema(database: Database) -> list[str]:
     query = SQLITE_SCHEMA if database.is_sqlite else POSTGRESQL_SCHEMA
     with database.engine.connect() as connection:
         parts = [part for part in connection.execute(text(query)).scalars() if part is not None]
-    return sorted(line.strip().rstrip(",") for part in parts for line in part.splitlines())
+    return sorted(line.strip() for part in parts for line in _lines(part))
+
+
+def _lines(statement: str) -> list[str]:
+    """A statement without the order, and the way of writing, of what it lists: a column may have been added later."""
+    lines, depth = [""], 0
+    for character in statement:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character in "(," and depth == 1:
+            lines.append("")
+        else:
+            lines[-1] += character
+    lines[-1] = lines[-1].rstrip().removesuffix(")")
+    return [" ".join(line.split()) for line in lines]
 
 
 def _child(url: str, halfway: str) -> subprocess.Popen[str]:

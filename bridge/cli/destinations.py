@@ -128,7 +128,7 @@ def preview(name: str, event_id: str, reveal: bool, reason: str | None, as_json:
     with opened_bridge() as bridge:
         one = destination_named(_lookout(bridge).known, name)
         with bridge.database.read() as session:
-            event = recorded_event(session, event_id)
+            event = recorded_event(session, event_id, bridge.vault)
         shown = preview_request(one, event, None if reveal else bridge.masking)
         if reveal:
             _note_reveal(bridge, event_id, name, reason)

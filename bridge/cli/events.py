@@ -42,7 +42,12 @@ def list_events(limit: int, cursor: str | None, as_json: bool, **wanted: Any) ->
     page = page_request(search.LISTED, limit, cursor)
     with opened_bridge() as bridge, bridge.database.read() as session:
         found = search.find_events(
-            session, search.EventFilter(**wanted), page, masking=bridge.masking, now=bridge.clock.now()
+            session,
+            search.EventFilter(**wanted),
+            page,
+            masking=bridge.masking,
+            vault=bridge.vault,
+            now=bridge.clock.now(),
         )
     print_page(found, _COLUMNS, as_json=as_json)
 
@@ -53,7 +58,7 @@ def list_events(limit: int, cursor: str | None, as_json: bool, **wanted: Any) ->
 def show(event_id: str, as_json: bool) -> None:
     """One event with what became of it; personal data is masked."""
     with opened_bridge() as bridge, bridge.database.read() as session:
-        event = search.show_event(session, event_id, masking=bridge.masking, now=bridge.clock.now())
+        event = search.show_event(session, event_id, masking=bridge.masking, vault=bridge.vault, now=bridge.clock.now())
     print_thing(event, as_json=as_json)
 
 

@@ -22,6 +22,7 @@ from bridge.genesys import Invalid as BrokenRules
 from bridge.intake.canonical import canonical_json
 from bridge.intake.ledger import BRIDGE
 from bridge.intake.recorder import Arrival, record
+from bridge.privacy.vault import Vault
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,7 @@ class Commands:
         database: Database,
         clock: Clock,
         notes: AuditNotes,
+        vault: Vault,
         rules: Rules,
         client: GenesysClient | None,
         dedupe_window: timedelta,
@@ -62,6 +64,7 @@ class Commands:
         self._database = database
         self._clock = clock
         self._notes = notes
+        self._vault = vault
         self._client = client
         self._dedupe_window = dedupe_window
 
@@ -152,7 +155,8 @@ class Commands:
             caused_by=asker.destination,
             actor=asker.actor,
         )
-        (receipt,) = record(session, [arrival], notes=self._notes, now=now, dedupe_window=self._dedupe_window)
+        window = self._dedupe_window
+        (receipt,) = record(session, [arrival], notes=self._notes, vault=self._vault, now=now, dedupe_window=window)
         if receipt.conflicting:
             raise Conflict("This Idempotency-Key was used for another command; use a new key for a new command.")
         if operation == events.INTERACTION_MERGE and not receipt.duplicate:

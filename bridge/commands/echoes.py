@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, or_, select
+from sqlalchemy import Select, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from bridge import events
 from bridge.commands.statements import says_the_same, speaks_against
 from bridge.intake.recorder import Arrival
+from bridge.privacy.vault import IS_KEY, KEYS, PAYLOAD, SealedRow, Vault
 from bridge.tables import DeliveryRow, EventRow, LaneRow, OpenMergeRow, core
 
 #: How far back from its head a lane is looked at.
@@ -60,6 +61,7 @@ class _Command:
 class Echoes:
     """`mark` is what `SharedCommits` calls before it records."""
 
+    vault: Vault
     #: Name of the destination that carries commands out.
     genesys: str
     #: Names of the sources by which Genesys tells of changes.
@@ -83,7 +85,7 @@ class Echoes:
             command = None
             if self._is_told_by_genesys(arrival):
                 command = _of_merge(arrival, by_source) or _said_by(arrival, by_subject.get(arrival.event.subject, ()))
-            if command is None or _is_outdated(session, command, arrival, marked):
+            if command is None or self._is_outdated(session, command, arrival, marked):
                 marked.append(arrival)
             else:
                 marked.append(replace(arrival, caused_by=command.asked_by))
@@ -109,7 +111,8 @@ class Echoes:
         values = {"genesys": self.genesys, "subjects": wanted, "since": now - self.window}
         found: defaultdict[str, list[_Command]] = defaultdict(list)
         for row in session.execute(_ABOUT, values):
-            found[row.subject].append(_command(row))
+            if (command := self._command(row)) is not None:
+                found[row.subject].append(command)
         return found
 
     def _merges(self, session: Session, interaction_ids: Iterable[str], now: datetime) -> Mapping[str, _Command]:
@@ -118,7 +121,37 @@ class Echoes:
         if not wanted:
             return {}
         values = {"genesys": self.genesys, "interactions": wanted, "since": now - self.window}
-        return {row.interaction_id: _command(row) for row in session.execute(_MERGES, values)}
+        found = {row.interaction_id: self._command(row) for row in session.execute(_MERGES, values)}
+        return {interaction_id: command for interaction_id, command in found.items() if command is not None}
+
+    def _is_outdated(self, session: Session, command: _Command, arrival: Arrival, before: Sequence[Arrival]) -> bool:
+        """True where somebody else has changed the same thing to something else since the command was asked for: what
+        says the same as the command after that may be another change, of which its asker has to hear."""
+        told: list[Mapping[str, Any] | None] = [
+            one.event.payload
+            for one in before
+            if one.event.subject == arrival.event.subject and one.caused_by != command.asked_by
+        ]
+        values = {"command": command.id, "by": command.asked_by, "subject": arrival.event.subject}
+        rows = session.execute(_TOLD_SINCE, values | {"type": arrival.event.type})
+        told += [self.vault.readable_payload(row.id, row) for row in rows]
+        # What was erased since may have spoken against it.
+        return any(payload is None or speaks_against(payload, command.body) for payload in told)
+
+    def _command(self, row: SealedRow) -> _Command | None:
+        """None: it was erased, and so is not known by what it said."""
+        payload = self.vault.readable_payload(row.id, row)
+        if payload is None:
+            return None
+        result = (row.progress or {}).get("result") or {}
+        version = result.get("version")
+        return _Command(
+            id=row.id,
+            operation=row.type,
+            body=payload["body"],
+            asked_by=row.caused_by,
+            version=None if version is None else str(version),
+        )
 
 
 def _tells_of_subject(arrival: Arrival) -> bool:
@@ -154,31 +187,6 @@ def _said_by(arrival: Arrival, commands: Sequence[_Command]) -> _Command | None:
     return None
 
 
-def _is_outdated(session: Session, command: _Command, arrival: Arrival, before: Sequence[Arrival]) -> bool:
-    """True where somebody else has changed the same thing to something else since the command was asked for: what says
-    the same as the command after that may be another change, of which its asker has to hear."""
-    told = [
-        one.event.payload
-        for one in before
-        if one.event.subject == arrival.event.subject and one.caused_by != command.asked_by
-    ]
-    values = {"command": command.id, "by": command.asked_by, "subject": arrival.event.subject}
-    told += session.scalars(_TOLD_SINCE, values | {"type": arrival.event.type})
-    return any(speaks_against(payload, command.body) for payload in told)
-
-
-def _command(row: Row[Any]) -> _Command:
-    result = (row.progress or {}).get("result") or {}
-    version = result.get("version")
-    return _Command(
-        id=row.id,
-        operation=row.type,
-        body=row.payload["body"],
-        asked_by=row.caused_by,
-        version=None if version is None else str(version),
-    )
-
-
 def _in_question(statement: Select[Any]) -> Select[Any]:
     """Asked for by a destination, and begun and still open, or ended not long ago."""
     begun = or_(_LANE.c.lease_token.is_not(None), _DELIVERY.c.attempts > 0, _DELIVERY.c.progress.is_not(None))
@@ -190,7 +198,7 @@ def _in_question(statement: Select[Any]) -> Select[Any]:
     ).order_by(_DELIVERY.c.seq.desc())
 
 
-_COLUMNS = (_EVENT.c.id, _EVENT.c.type, _EVENT.c.payload, _EVENT.c.caused_by, _DELIVERY.c.progress)
+_COLUMNS = (_EVENT.c.id, _EVENT.c.type, *PAYLOAD, _EVENT.c.caused_by, _DELIVERY.c.progress)
 _ABOUT = _in_question(
     select(_LANE.c.subject, *_COLUMNS)
     .join(
@@ -201,6 +209,7 @@ _ABOUT = _in_question(
         ),
     )
     .join(_EVENT, _EVENT.c.id == _DELIVERY.c.event_id)
+    .outerjoin(KEYS, IS_KEY)
     .where(_LANE.c.subject.in_(bindparam("subjects", expanding=True)))
 )
 _MERGES = _in_question(
@@ -208,6 +217,7 @@ _MERGES = _in_question(
     .join(_EVENT, _EVENT.c.id == _OPEN_MERGE.c.command_id)
     .join(_DELIVERY, _DELIVERY.c.event_id == _EVENT.c.id)
     .join(_LANE, _LANE.c.lane_id == _DELIVERY.c.lane_id)
+    .outerjoin(KEYS, IS_KEY)
     .where(_OPEN_MERGE.c.interaction_id.in_(bindparam("interactions", expanding=True)))
 )
 _OPEN_MERGES = (
@@ -221,7 +231,8 @@ _OPEN_MERGES = (
     )
 )
 _TOLD_SINCE = (
-    select(_EVENT.c.payload)
+    select(_EVENT.c.id, *PAYLOAD)
+    .outerjoin(KEYS, IS_KEY)
     .where(
         _EVENT.c.subject == bindparam("subject"),
         _EVENT.c.id > bindparam("command"),

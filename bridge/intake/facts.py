@@ -14,6 +14,7 @@ from bridge.intake.arrivals import Arrival
 from bridge.intake.canonical import canonical_json, event_key
 from bridge.intake.ledger import BRIDGE
 from bridge.intake.recorder import record
+from bridge.privacy.vault import Vault
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,7 @@ class FactRecorder:
     """Receiver for `signals.facts_established`: `connect(recorder.record_facts, weak=False)`."""
 
     notes: AuditNotes
+    vault: Vault
     dedupe_window: timedelta
     #: Name of the source by which Genesys confirms what we did: a fact takes the key that its webhook will ask for.
     #: `bridge` where there is no such source.
@@ -40,6 +42,7 @@ class FactRecorder:
             session,
             [self._arrival(fact, cause, now) for fact in facts],
             notes=self.notes,
+            vault=self.vault,
             now=now,
             dedupe_window=self.dedupe_window,
         )

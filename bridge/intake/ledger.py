@@ -15,6 +15,8 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from bridge.privacy.data_keys import source_scope
+from bridge.privacy.vault import IS_KEY, KEYS, PAYLOAD, REJECTION_COLUMN, DataKey, Vault
 from bridge.tables import EventRow, RejectionRow, core
 
 #: The `source` of what the bridge records of its own accord: facts and commands.
@@ -28,15 +30,19 @@ _INSERT: dict[str, Insert] = {
     "postgresql": postgresql_insert(_EVENT).on_conflict_do_nothing().execution_options(preserve_rowcount=True),
 }
 _WHICH_ARE_THERE = select(_COLUMN.id).where(_COLUMN.id.in_(bindparam("ids", expanding=True)))
-_FIND = select(
-    _COLUMN.id, _COLUMN.source, _COLUMN.type, _COLUMN.subject, _COLUMN.payload,
-    _COLUMN.delivery_key, _COLUMN.content_key,
-).where(
-    or_(
-        _COLUMN.delivery_key.in_(bindparam("delivery_keys", expanding=True)),
-        _COLUMN.content_key.in_(bindparam("content_keys", expanding=True)),
+_FIND = (
+    select(
+        *(_COLUMN.id, _COLUMN.source, _COLUMN.type, _COLUMN.subject, _COLUMN.delivery_key, _COLUMN.content_key),
+        *PAYLOAD,
     )
-)  # fmt: skip
+    .outerjoin(KEYS, IS_KEY)
+    .where(
+        or_(
+            _COLUMN.delivery_key.in_(bindparam("delivery_keys", expanding=True)),
+            _COLUMN.content_key.in_(bindparam("content_keys", expanding=True)),
+        )
+    )
+)
 _COUNT_DUPLICATE = update(_EVENT).where(_COLUMN.id == bindparam("event_id")).values(duplicates=_COLUMN.duplicates + 1)
 _GIVE_UP_KEYS = (
     update(_EVENT)
@@ -85,7 +91,8 @@ class Recorded(NamedTuple):
     source: str
     type: str
     subject: str
-    payload: dict[str, object]
+    #: None: it was erased, or cannot be opened here.
+    payload: dict[str, object] | None
     delivery_key: bytes | None
     content_key: bytes | None
 
@@ -105,11 +112,22 @@ def insert_events(session: Session, rows: Sequence[dict[str, Any]]) -> set[str]:
 
 
 def find_by_keys(
-    session: Session, *, delivery_keys: Collection[bytes], content_keys: Collection[bytes]
+    session: Session, vault: Vault, *, delivery_keys: Collection[bytes], content_keys: Collection[bytes]
 ) -> list[Recorded]:
     """The events that hold any of these keys."""
     found = session.execute(_FIND, {"delivery_keys": list(delivery_keys), "content_keys": list(content_keys)})
-    return [Recorded(*row) for row in found]
+    return [
+        Recorded(
+            id=row.id,
+            source=row.source,
+            type=row.type,
+            subject=row.subject,
+            payload=vault.readable_payload(row.id, row),
+            delivery_key=row.delivery_key,
+            content_key=row.content_key,
+        )
+        for row in found
+    ]
 
 
 def count_duplicates(session: Session, event_ids: Sequence[str]) -> None:
@@ -140,5 +158,15 @@ def give_up_keys(session: Session, rows: Sequence[dict[str, Any]], *, now: datet
     )
 
 
-def insert_rejections(session: Session, rejections: Sequence[Rejection]) -> None:
-    session.execute(_INSERT_REJECTION, [vars(rejection) for rejection in rejections])
+def insert_rejections(session: Session, vault: Vault, rejections: Sequence[Rejection], *, now: datetime) -> None:
+    """Insert them, the bodies that are kept sealed with their sources' keys."""
+    scopes = {source_scope(one.source) for one in rejections if one.body is not None}
+    keys = vault.keys(session, scopes, now=now).by_scope if scopes else {}
+    session.execute(_INSERT_REJECTION, [_rejection_row(one, keys.get(source_scope(one.source))) for one in rejections])
+
+
+def _rejection_row(one: Rejection, sealing: DataKey | None) -> dict[str, Any]:
+    if one.body is None or sealing is None:
+        return {**vars(one), "key_id": None}
+    body = sealing.seal(one.body, row=one.id, column=REJECTION_COLUMN)
+    return {**vars(one), "key_id": sealing.id, "body": body}

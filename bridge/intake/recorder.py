@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 from sqlalchemy.orm import Session
 
 from bridge import signals
@@ -17,6 +18,8 @@ from bridge.intake.arrivals import Arrival, Receipt
 from bridge.intake.canonical import awaiting_key
 from bridge.intake.ledger import Recorded
 from bridge.intake.repeats import insert_new, same_content
+from bridge.privacy.data_keys import remove_unused, scope_of
+from bridge.privacy.vault import BODY_COLUMN, PAYLOAD_COLUMN, DataKey, Vault
 
 __all__ = ["Arrival", "Receipt", "record"]
 
@@ -31,21 +34,27 @@ def record(
     arrivals: Sequence[Arrival],
     *,
     notes: AuditNotes,
+    vault: Vault,
     now: datetime,
     dedupe_window: timedelta,
 ) -> list[Receipt]:
     """Record what is new of `arrivals`, owe it to whoever wants it, and note it for the audit; one receipt each.
 
-    Uniqueness is the database's: an insert that a unique key bars is a repeat. `now` is aware.
+    Uniqueness is the database's: an insert that a unique key bars is a repeat. `now` is aware. Bodies are sealed.
     Raises TemporarilyUnavailable where the keys are moving faster than we can follow (nothing is to be committed).
     """
-    rows = [_row(arrival, now=now, dedupe_window=dedupe_window) for arrival in arrivals]
-    repeats = insert_new(session, rows, arrivals, now=now)
+    keys = vault.keys(session, {_scope(arrival) for arrival in arrivals}, now=now)
+    rows = [_row(arrival, keys.by_scope[_scope(arrival)], now=now, dedupe_window=dedupe_window) for arrival in arrivals]
+    repeats = insert_new(session, rows, arrivals, vault=vault, now=now)
     new = [
         (_as_recorded(row["id"], arrival), arrival)
         for row, arrival in zip(rows, arrivals, strict=True)
         if row["id"] not in repeats
     ]
+    key_ids = {row["id"]: row["key_id"] for row in rows if row["id"] not in repeats}
+    vault.index(session, [(event, key_ids[event.id]) for event, _ in new], now=now)
+    if repeats and (unused := keys.made - set(key_ids.values())):
+        remove_unused(session, sorted(unused))
     recorded = [(event, arrival.awaits_fact) for event, arrival in new if arrival.state == "recorded"]
     owed = _fan_out(session, recorded, now)
     if new:
@@ -55,14 +64,18 @@ def record(
     ]
 
 
-def _row(arrival: Arrival, *, now: datetime, dedupe_window: timedelta) -> dict[str, Any]:
-    event = arrival.event
+def _scope(arrival: Arrival) -> str:
+    return scope_of(arrival.event.subject, arrival.source)
+
+
+def _row(arrival: Arrival, sealing: DataKey, *, now: datetime, dedupe_window: timedelta) -> dict[str, Any]:
+    event, event_id = arrival.event, new_id()
     windowed = event.content_key is not None and not event.content_is_unique
     key = event.content_key
     if key is not None and arrival.awaits_fact:
         key = awaiting_key(key)
     return {
-        "id": new_id(),
+        "id": event_id,
         "source": arrival.source,
         "type": event.type,
         "subject": event.subject,
@@ -70,8 +83,10 @@ def _row(arrival: Arrival, *, now: datetime, dedupe_window: timedelta) -> dict[s
         "occurred_at": event.occurred_at,
         "received_at": arrival.received_at,
         "state": arrival.state,
-        "payload": event.payload,
-        "body": arrival.body,
+        "key_id": sealing.id,
+        "payload": None,
+        "sealed_payload": sealing.seal(orjson.dumps(event.payload), row=event_id, column=PAYLOAD_COLUMN),
+        "body": sealing.seal(arrival.body, row=event_id, column=BODY_COLUMN),
         "errors": [vars(error) for error in arrival.errors] or None,
         "delivery_key": event.delivery_key,
         "content_key": key,

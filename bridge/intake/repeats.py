@@ -14,12 +14,13 @@ from bridge.intake import ledger
 from bridge.intake.arrivals import Arrival
 from bridge.intake.canonical import event_key, lasting_payload, payload_key
 from bridge.intake.ledger import BRIDGE, Recorded
+from bridge.privacy.vault import Vault
 
 _ROUNDS = 4
 
 
 def insert_new(
-    session: Session, rows: Sequence[dict[str, Any]], arrivals: Sequence[Arrival], *, now: datetime
+    session: Session, rows: Sequence[dict[str, Any]], arrivals: Sequence[Arrival], *, vault: Vault, now: datetime
 ) -> dict[str, Recorded]:
     """Insert the rows of `arrivals` (the same order); for the id of each that is a repeat, the event that it repeats.
 
@@ -36,7 +37,7 @@ def insert_new(
             raise TemporarilyUnavailable("The event could not be told from its repeats; send it again.", retry_after=1)
         inserted = ledger.insert_events(session, waiting)
         barred = [row for row in waiting if row["id"] not in inserted]
-        waiting = _settle(session, barred, by_id, repeats) if barred else []
+        waiting = _settle(session, barred, by_id, repeats, vault) if barred else []
         rounds += 1
     if repeats:
         ledger.count_duplicates(session, sorted(held.id for held in repeats.values()))
@@ -44,18 +45,25 @@ def insert_new(
 
 
 def same_content(event: Event, holder: Recorded) -> bool:
-    """True where both say the same, apart from what changes per sending."""
+    """True where both say the same, apart from what changes per sending, and where what one said was erased."""
+    if holder.payload is None:
+        return True
     return (event.type, event.subject) == (holder.type, holder.subject) and (
         lasting_payload(event.payload) == lasting_payload(holder.payload)
     )
 
 
 def _settle(
-    session: Session, barred: Sequence[dict[str, Any]], by_id: dict[str, Arrival], repeats: dict[str, Recorded]
+    session: Session,
+    barred: Sequence[dict[str, Any]],
+    by_id: dict[str, Arrival],
+    repeats: dict[str, Recorded],
+    vault: Vault,
 ) -> list[dict[str, Any]]:
     """Fill `repeats` from the rows that a key barred; give those that have to be inserted once more."""
     holders = ledger.find_by_keys(
         session,
+        vault,
         delivery_keys={row["delivery_key"] for row in barred if row["delivery_key"]},
         content_keys={row["content_key"] for row in barred if row["content_key"]},
     )

@@ -20,6 +20,7 @@ from bridge.intake import ledger
 from bridge.intake.arrivals import Arrival, Receipt
 from bridge.intake.ledger import Rejection
 from bridge.intake.recorder import record
+from bridge.privacy.vault import Vault
 
 MAX_BATCH = 64
 MAX_WAITING = 1024
@@ -47,6 +48,7 @@ class SharedCommits:
         clock: Clock,
         *,
         notes: AuditNotes,
+        vault: Vault,
         dedupe_window: timedelta,
         max_waiting: int = MAX_WAITING,
         mark: Mark | None = None,
@@ -55,6 +57,7 @@ class SharedCommits:
         self._database = database
         self._clock = clock
         self._notes = notes
+        self._vault = vault
         self._dedupe_window = dedupe_window
         self._mark = mark
         self._max_waiting = max_waiting
@@ -153,17 +156,18 @@ class SharedCommits:
         rejections = [rejection for waiting in batch for rejection in waiting.rejections]
         receipts: list[Receipt] = []
         with self._database.write() as session:
+            now = self._clock.now()
             if arrivals:
-                now = self._clock.now()
                 receipts = record(
                     session,
                     self._mark(session, arrivals, now) if self._mark else arrivals,
                     notes=self._notes,
+                    vault=self._vault,
                     now=now,
                     dedupe_window=self._dedupe_window,
                 )
             if rejections:
-                ledger.insert_rejections(session, rejections)
+                ledger.insert_rejections(session, self._vault, rejections, now=now)
         return iter(receipts)
 
 

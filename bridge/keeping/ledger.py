@@ -17,6 +17,8 @@ from sqlalchemy.orm import Session
 from bridge.database import UtcDateTime
 from bridge.events import event_subject
 from bridge.keeping.rules import Until
+from bridge.privacy.data_keys import remove_without_events
+from bridge.privacy.vault import BODY, IS_KEY, KEYS
 from bridge.tables import (
     AttemptRow,
     DeliveryRow,
@@ -67,7 +69,7 @@ def purged_by(session: Session, event_ids: Sequence[str]) -> set[str]:
 
 
 def contents(session: Session, event_ids: Sequence[str]) -> Iterable[Old]:
-    """`id`, `subject`, `body`, `occurred_at` and `received_at`, few in memory at once."""
+    """`id`, `subject`, `occurred_at`, `received_at` and what `Vault.body` opens, few in memory at once."""
     return session.execute(_CONTENTS, {"events": event_ids}, execution_options={"yield_per": 50})
 
 
@@ -83,7 +85,9 @@ def forget_events(session: Session, event_ids: Sequence[str]) -> Counter[str]:
     removed["attempts"] = _removed(session, _FORGET_ATTEMPTS, [row.id for row in rows])
     removed["deliveries"] = _removed(session, _FORGET_DELIVERIES, [row.id for row in rows])
     _removed(session, _FORGET_OPEN_MERGES, event_ids)
+    sealed_by = session.execute(_SEALED_BY, {"events": event_ids}).all()
     removed["events"] = _removed(session, _FORGET_EVENTS, event_ids)
+    removed["keys"] = remove_without_events(session, {(row.subject, row.key_id) for row in sealed_by})
     removed["lanes"] = _forget_lanes(session, sorted({row.lane_id for row in rows}), event_ids)
     return removed
 
@@ -140,10 +144,15 @@ _OWED = (
     .group_by(_DELIVERY.c.event_id)
 )
 _COMMANDS_OF_PURGES = select(_PURGE.c.command_id).where(_PURGE.c.command_id.in_(_among("events")))
-_CONTENTS = select(
-    _EVENT.c.id, _EVENT.c.subject, _EVENT.c.body, _EVENT.c.occurred_at, _EVENT.c.received_at
-).where(_EVENT.c.id.in_(_among("events")))  # fmt: skip
+_CONTENTS = (
+    select(_EVENT.c.id, _EVENT.c.subject, _EVENT.c.occurred_at, _EVENT.c.received_at, *BODY)
+    .outerjoin(KEYS, IS_KEY)
+    .where(_EVENT.c.id.in_(_among("events")))
+)
 _LOCK_EVENTS = select(_EVENT.c.id).where(_EVENT.c.id.in_(_among("events"))).with_for_update(skip_locked=True)
+_SEALED_BY = select(_EVENT.c.subject, _EVENT.c.key_id).where(
+    _EVENT.c.id.in_(_among("events")), _EVENT.c.key_id.is_not(None)
+)
 _DELIVERIES = select(_DELIVERY.c.id, _DELIVERY.c.lane_id).where(_DELIVERY.c.event_id.in_(_among("events")))
 _FORGET_ATTEMPTS = delete(_ATTEMPT).where(_ATTEMPT.c.delivery_id.in_(_among("keys")))
 _FORGET_DELIVERIES = delete(_DELIVERY).where(_DELIVERY.c.id.in_(_among("keys")))

@@ -24,6 +24,8 @@ from bridge.keeping.old_audit import OldAudit
 from bridge.keeping.rules import Until, in_batches, is_beyond, until
 from bridge.keeping.space import shrink
 from bridge.privacy.holds import Hold, LegalHolds, holding_event
+from bridge.privacy.key_ring import CANNOT_OPEN
+from bridge.privacy.vault import Vault
 from bridge.settings.model import RetentionSettings
 
 CHORE: Final = "retention"
@@ -35,6 +37,8 @@ MOST_KEPT: Final = 20_000
 #: What one transaction removes: rows, and pages of their bodies.
 BATCH: Final = 500
 PAGE_BYTES: Final = 4096
+#: What an event that was erased still says of anybody.
+NOTHING: Final = b"{}"
 
 
 @dataclass
@@ -64,6 +68,7 @@ class Retention:
         database: Database,
         clock: Clock,
         notes: AuditNotes,
+        vault: Vault,
         settings: RetentionSettings,
         holds: LegalHolds,
         audit: OldAudit,
@@ -72,6 +77,7 @@ class Retention:
         self._database = database
         self._clock = clock
         self._notes = notes
+        self._vault = vault
         self._settings = settings
         self._holds = holds
         self._audit = audit
@@ -94,7 +100,7 @@ class Retention:
             with self._database.read() as session:
                 page = ledger.oldest_events(session, after=stand.after, most=PAGE)
                 due = self._due(session, page, old)
-                held = _held(session, list(due), known)
+                held = self._held(session, list(due), known)
             going = [event_id for event_id in due if event_id not in held]
             for batch in in_batches(going, due.__getitem__, BATCH):
                 with self._database.write() as session:
@@ -127,10 +133,26 @@ class Retention:
                 due[event.id] = 1 + (mine.rows if mine else 0) + event.bytes // PAGE_BYTES
         return due
 
+    def _held(self, session: Session, event_ids: Sequence[str], holds: Sequence[Hold]) -> set[str]:
+        """Those of the events that one of `holds` covers."""
+        if not holds or not event_ids:
+            return set()
+        return {event.id for event in ledger.contents(session, event_ids) if self._is_held(event, holds)}
+
+    def _is_held(self, event: ledger.Old, holds: Sequence[Hold]) -> bool:
+        try:
+            body = self._vault.body(event.id, event)
+        except CANNOT_OPEN:
+            return True
+        happened = [at for at in (event.occurred_at, event.received_at) if at is not None]
+        return bool(
+            holding_event(holds, subject=event.subject, body=NOTHING if body is None else body, happened=happened)
+        )
+
     def _forget(self, session: Session, event_ids: Sequence[str], old: Until, known: Sequence[Hold]) -> Counter[str]:
         """`known`: the holds that the events were compared with already."""
         placed_since = [hold for hold in self._holds.in_force(session) if hold not in known]
-        held = _held(session, event_ids, placed_since)
+        held = self._held(session, event_ids, placed_since)
         locked = ledger.lock_events(session, [one for one in event_ids if one not in held])
         # Once more, now that nothing can be owed for them any more: somebody may have replayed one since.
         owed = ledger.owed_of(session, locked, old)
@@ -184,19 +206,3 @@ class Retention:
                 self._notes.write(session, [entry], now)
             pause = EVERY * (0.75 + self._rng.random() / 2)
             give_back(session, lease, progress=Stand(after=stand.after).as_kept(), now=now, due_at=now + pause)
-
-
-def _held(session: Session, event_ids: Sequence[str], holds: Sequence[Hold]) -> set[str]:
-    """Those of the events that one of `holds` covers."""
-    if not holds or not event_ids:
-        return set()
-    return {
-        event.id
-        for event in ledger.contents(session, event_ids)
-        if holding_event(
-            holds,
-            subject=event.subject,
-            body=event.body,
-            happened=[at for at in (event.occurred_at, event.received_at) if at is not None],
-        )
-    }

@@ -35,6 +35,8 @@ class ClaimedDelivery:
     is_newest: bool = True
     #: What an earlier step stored (`Waiting.progress`), else None.
     progress: Mapping[str, object] | None = None
+    #: What comes of it instead of a try: its event, whose payload is empty here, could not be opened.
+    unopened: RetryLater | Rejected | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

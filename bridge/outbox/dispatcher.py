@@ -32,6 +32,7 @@ from bridge.outbox.retry import decide
 from bridge.outbox.slots import Slots
 from bridge.outbox.telling import tell
 from bridge.outbox.wakeup import watch
+from bridge.privacy.vault import Vault
 
 #: The safety net below the hint.
 POLL_SECONDS = 1.0
@@ -73,12 +74,14 @@ class Dispatcher:
         clock: Clock,
         rng: Random,
         notes: AuditNotes,
+        vault: Vault,
         max_threads: int = 16,
     ) -> None:
         self._database = database
         self._clock = clock
         self._rng = rng
         self._notes = notes
+        self._vault = vault
         self._slots = {name: Slots(one, max_threads, clock) for name, one in destinations.items()}
         self._results: queue.SimpleQueue[_Result | _Hint] = queue.SimpleQueue()
         self._unsettled: list[_Result] = []
@@ -183,7 +186,8 @@ class Dispatcher:
 
     def _claim(self, session: Session, slots: Slots) -> list[ClaimedDelivery]:
         name, policy, limit = slots.destination.name, slots.destination.policy, slots.free()
-        claimed = claim(session, name, limit=limit, policy=policy, now=self._clock.now(), notes=self._notes)
+        now = self._clock.now()
+        claimed = claim(session, name, limit=limit, policy=policy, now=now, notes=self._notes, vault=self._vault)
         if len(claimed) < limit:
             slots.rest_until(next_due(session, name))
         return claimed
@@ -221,7 +225,7 @@ class Dispatcher:
             self._results.put(_Unsent(delivery=delivery))
             return
         try:
-            outcome = destination.send(delivery)
+            outcome = delivery.unopened or destination.send(delivery)
         except Exception as error:  # the one broad except: a bug in a destination must not cost its lane
             log.exception("destination.failed", destination=destination.name, delivery=delivery.delivery_id)
             outcome = RetryLater(reason=f"the bridge itself failed: {type(error).__name__}", error_class="internal")

@@ -31,6 +31,7 @@ from bridge.outbox.selection import (
     stored_filter,
 )
 from bridge.outbox.staleness import Age
+from bridge.privacy.vault import IS_KEY, IS_READABLE, KEYS, erased
 from bridge.tables import DeliveryRow, EventRow, LaneRow, ReplayRow, core
 
 _DELIVERY = core(DeliveryRow)
@@ -89,12 +90,15 @@ def replay_delivery(
 ) -> ReplayedDelivery:
     """Owe a final delivery again, at the end of its lane and with the same `webhook-id` unless `fresh_id`.
 
-    Raises NotFound; Conflict while it is pending or while a replay of it is; Invalid without a reason.
+    Raises NotFound; Gone where its event was erased; Conflict while it is pending or while a replay of it is; Invalid
+    without a reason.
     """
     _check_reason(reason)
     found = session.execute(_LOCK_ORIGINAL, {"delivery": delivery_id}).one_or_none()
     if found is None:
         raise NotFound("no delivery has this id; see GET /api/v1/deliveries")
+    if not found.is_readable:
+        raise erased()
     if found.state == "pending":
         raise Conflict("the delivery is still pending; it will be tried without a replay, or cancel it first")
     running = session.scalar(_OPEN_REPLAY, {"event": found.event_id, "to": found.destination})
@@ -257,8 +261,10 @@ _LOCK_ORIGINAL = (
         _LANE.c.subject.label("lane_subject"),
         _LANE.c.last_version,
         _LANE.c.last_occurred_at,
+        IS_READABLE.label("is_readable"),
     )
     .join(_EVENT, _EVENT.c.id == _DELIVERY.c.event_id)
+    .outerjoin(KEYS, IS_KEY)
     .join(_LANE, _LANE.c.lane_id == _DELIVERY.c.lane_id)
     .where(_DELIVERY.c.id == bindparam("delivery"))
     .with_for_update(of=_LANE)  # two orders for one delivery: the second waits here, then finds the first's

@@ -1,4 +1,4 @@
-"""Which (event, destination) pairs a replay selects. Reads only."""
+"""Which (event, destination) pairs a replay selects: never those whose event was erased. Reads only."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from bridge.clock import rfc3339
 from bridge.errors import FieldError, Invalid
 from bridge.events import Owed, RecordedEvent
 from bridge.outbox.staleness import Age
+from bridge.privacy.vault import IS_KEY, IS_READABLE, KEYS
 from bridge.tables import DeliveryRow, EventRow, LaneRow, core
 
 _EVENT = core(EventRow)
 _DELIVERY = core(DeliveryRow)
 _LANE = core(LaneRow)
 
-#: Would this destination be owed this event today? A forwarder's `owe`, handed in by the app.
+#: Would this destination be owed this event today? A forwarder's `owe`, handed in by the app; told by the envelope.
 Wants = Callable[[RecordedEvent], Owed | None]
 #: States of the newest delivery of an event to a destination; `none`: it was never owed.
 SELECTABLE = ("dead", "delivered", "superseded", "cancelled", "none")
@@ -169,7 +170,8 @@ def _pairs(chosen: ReplayFilter, after: str | None, *, as_ordered: bool) -> Sele
         )
         .join(_EVENT, _EVENT.c.id == _DELIVERY.c.event_id)
         .join(_LANE, _LANE.c.lane_id == _DELIVERY.c.lane_id)
-        .where(~again, *_event_conditions(chosen))
+        .outerjoin(KEYS, IS_KEY)
+        .where(~again, IS_READABLE, *_event_conditions(chosen))
         .order_by(_DELIVERY.c.id)
     )
     state = _DELIVERY.c.state
@@ -186,8 +188,9 @@ def _pairs(chosen: ReplayFilter, after: str | None, *, as_ordered: bool) -> Sele
 def _never_owed(session: Session, chosen: ReplayFilter, wants: Wants, after: str | None, limit: int) -> Page:
     owed_before = exists().where(_DELIVERY.c.event_id == _EVENT.c.id, _DELIVERY.c.destination == chosen.destination)
     statement = (
-        select(*(column for column in _EVENT.c if column.name not in ("body", "errors")))
-        .where(_EVENT.c.state == "recorded", ~owed_before, *_event_conditions(chosen))
+        select(*(_EVENT.c[name] for name in RecordedEvent.__dataclass_fields__ if name != "payload"))
+        .outerjoin(KEYS, IS_KEY)
+        .where(_EVENT.c.state == "recorded", IS_READABLE, ~owed_before, *_event_conditions(chosen))
         .order_by(_EVENT.c.id)
         .limit(limit)
     )
@@ -249,7 +252,7 @@ def _recorded(row: Any) -> RecordedEvent:
         source=row.source,
         type=row.type,
         subject=row.subject,
-        payload=row.payload,
+        payload={},  # which events a destination takes is told by the envelope alone
         version=row.version,
         occurred_at=row.occurred_at,
         received_at=row.received_at,

@@ -311,6 +311,10 @@ class Settings:
     port: int = 8000
     #: None only where it is not needed (`bridge check`); web and worker do not start without.
     secret_key: Secret | None = None
+    #: The other secrets of BRIDGE_SECRET_KEY, from before: they open, and never seal.
+    older_secret_keys: tuple[Secret, ...] = ()
+    #: The file that they are in; None where they are in the environment.
+    secret_key_file: Path | None = None
     web_concurrency: int = 1
     web_threads: int = 16
     worker_concurrency: int = 16

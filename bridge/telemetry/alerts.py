@@ -30,6 +30,7 @@ from bridge.intake.canonical import canonical_json, delivery_key
 from bridge.intake.ledger import BRIDGE
 from bridge.intake.recorder import Arrival, record
 from bridge.privacy.masking import Masking
+from bridge.privacy.vault import Vault
 from bridge.tables import EventRow, core
 from bridge.telemetry.attention import Grouping, Kind, kind_of
 from bridge.telemetry.remedies import remedy_for
@@ -64,11 +65,13 @@ class Alerts:
         database: Database,
         clock: Clock,
         notes: AuditNotes,
+        vault: Vault,
         masking: Masking,
         destination: str,
         every: timedelta,
     ) -> None:
         self._database, self._clock, self._notes, self._masking = database, clock, notes, masking
+        self._vault = vault
         self._destination, self._every = destination, every
         self._grouping = Grouping(clock, min(every, LOCAL_PERIOD))
         self._waiting: queue.Queue[_Alert | None] = queue.Queue(MOST_WAITING + 1)
@@ -182,7 +185,9 @@ class Alerts:
                     received_at=now,
                     actor="worker",
                 )
-                [receipt] = record(session, [arrival], notes=self._notes, now=now, dedupe_window=self._every)
+                [receipt] = record(
+                    session, [arrival], notes=self._notes, vault=self._vault, now=now, dedupe_window=self._every
+                )
         except (SQLAlchemyError, TemporarilyUnavailable) as error:
             log.warning("alert.waits", cause=alert.kind[0], error=type(error).__name__)
             return False

@@ -27,7 +27,7 @@ from bridge.problems import install_problem_handlers
 from bridge.settings.model import LegalHold
 from tests.admin.harbour import lookout
 from tests.commands.office import command_room
-from tests.fakes import FakeClock
+from tests.fakes import VAULT, FakeClock
 from tests.outbox.yard import NOTES
 
 SIGNER = AuditSigner(b"a key for tests")
@@ -118,6 +118,7 @@ def make_desk(
         clock=clock,
         masking=MASKING,
         notes=NOTES,
+        vault=VAULT,
         wanted={"erp": _wants("erp")},
         public_key=SIGNER.public_key,
         holds=LegalHolds(declared),

@@ -16,7 +16,7 @@ from bridge.database import Database
 from bridge.errors import NotFound
 from tests.admin.desk import MASKING
 from tests.admin.stock import SUBJECTS, TYPES, Stock, crowd, ids, stock
-from tests.fakes import FakeClock
+from tests.fakes import VAULT, FakeClock
 from tests.outbox.yard import owe
 
 
@@ -26,7 +26,7 @@ def everything(database: Database, wanted: EventFilter, clock: FakeClock, *, lim
     request = PageRequest(limit=limit)
     while True:
         with database.read() as session:
-            page = find_events(session, wanted, request, masking=MASKING, now=clock.now())
+            page = find_events(session, wanted, request, masking=MASKING, vault=VAULT, now=clock.now())
         found += page.items
         if page.next is None:
             return found
@@ -68,7 +68,9 @@ def test_text_is_looked_for_as_it_stands_in_any_case(
 def test_text_that_is_everywhere_is_found_too(database: Database, clock: FakeClock) -> None:
     made = crowd(clock.now(), FEW + 1).put(database)
     with database.read() as session:
-        page = find_events(session, EventFilter(text="item"), PageRequest(), masking=MASKING, now=clock.now())
+        page = find_events(
+            session, EventFilter(text="item"), PageRequest(), masking=MASKING, vault=VAULT, now=clock.now()
+        )
     assert [one.id for one in page.items] == ids(made.events)[:50]
 
 
@@ -95,7 +97,7 @@ def test_a_page_of_large_bodies_ends_early_and_goes_on(database: Database, clock
     seen, request = [], PageRequest(limit=50)
     while True:
         with database.read() as session:
-            page = find_events(session, EventFilter(), request, masking=MASKING, now=clock.now())
+            page = find_events(session, EventFilter(), request, masking=MASKING, vault=VAULT, now=clock.now())
         seen.append([one.id for one in page.items])
         if page.next is None:
             break
@@ -108,7 +110,7 @@ def test_an_event_shows_what_became_of_it_and_no_personal_data(database: Databas
     made = stock(clock.now(), events=20).put(database)
     for row in made.events:
         with database.read() as session:
-            shown = show_event(session, str(row["id"]), masking=MASKING, now=clock.now())
+            shown = show_event(session, str(row["id"]), masking=MASKING, vault=VAULT, now=clock.now())
         owed = [one for one in made.deliveries if one["event_id"] == row["id"]]
         assert [one.id for one in shown.deliveries] == ids(owed)[::-1]
         assert "15112345689" not in str(shown)
@@ -130,12 +132,12 @@ def test_a_version_is_a_number_where_that_loses_nothing(
 def test_the_raw_body_is_the_very_bytes(database: Database, clock: FakeClock) -> None:
     made = stock(clock.now(), events=1).put(database)
     with database.read() as session:
-        assert raw_body(session, str(made.events[0]["id"])) == made.events[0]["body"]
+        assert raw_body(session, str(made.events[0]["id"]), VAULT) == made.events[0]["body"]
 
 
 def test_an_unknown_event_is_not_found(database: Database, clock: FakeClock) -> None:
     with database.read() as session:
         with pytest.raises(NotFound):
-            show_event(session, new_id(), masking=MASKING, now=clock.now())
+            show_event(session, new_id(), masking=MASKING, vault=VAULT, now=clock.now())
         with pytest.raises(NotFound):
-            raw_body(session, new_id())
+            raw_body(session, new_id(), VAULT)

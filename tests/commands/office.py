@@ -30,7 +30,7 @@ from bridge.settings.model import (
     Settings,
 )
 from bridge.wiring import Wiring, wire
-from tests.fakes import FakeClock
+from tests.fakes import VAULT, FakeClock
 
 ERP_TEAM = Asker(actor="token:erp", destination="erp")
 
@@ -69,7 +69,13 @@ class Office:
     def __init__(self, wiring: Wiring, clock: Clock) -> None:
         self.wiring = wiring
         self._dispatcher = Dispatcher(
-            wiring.database, wiring.destinations, clock=clock, rng=Random(1), notes=wiring.notes, max_threads=4
+            wiring.database,
+            wiring.destinations,
+            clock=clock,
+            rng=Random(1),
+            notes=wiring.notes,
+            vault=wiring.vault,
+            max_threads=4,
         )
 
     def ask(self, operation: str, body: Mapping[str, object], *, key: str | None = None) -> Asked:
@@ -99,6 +105,7 @@ def command_room(database: Database, clock: FakeClock, *, masking: Masking, note
         database=database,
         clock=clock,
         notes=notes,
+        vault=VAULT,
         rules=Rules(settings=GenesysSettings()),
         client=None,
         dedupe_window=timedelta(minutes=10),

@@ -14,6 +14,7 @@ from bridge.sandbox import SandboxConfig, SandboxServer
 from bridge.tables import AuditEntryRow, EventRow
 from tests.commands.office import Office, opened, settings
 from tests.fakes import FakeClock
+from tests.opened import opened_events
 from tests.receivers import Receiver
 
 
@@ -63,7 +64,8 @@ def seen(sandbox: SandboxServer) -> dict[str, dict[str, object]]:
 
 def facts(office: Office, event_type: str) -> list[EventRow]:
     with office.wiring.database.read() as session:
-        return list(session.scalars(select(EventRow).where(EventRow.type == event_type)))
+        rows = session.scalars(select(EventRow).where(EventRow.type == event_type))
+        return opened_events(session, rows, office.wiring.vault)
 
 
 def audited(office: Office, action: str) -> list[dict[str, object]]:

@@ -94,7 +94,12 @@ class Door:
         assert wiring.echoes is not None
         window = wiring.settings.server.dedupe_window
         commits = SharedCommits(
-            wiring.database, clock, notes=wiring.notes, dedupe_window=window, mark=wiring.echoes.mark
+            wiring.database,
+            clock,
+            notes=wiring.notes,
+            vault=wiring.vault,
+            dedupe_window=window,
+            mark=wiring.echoes.mark,
         )
         self._intake = Intake(
             {"genesys": build_source(GENESYS, clock)},
@@ -226,6 +231,7 @@ def test_while_the_step_runs_a_webhook_is_marked_too(
             policy=wiring.destinations["genesys"].policy,
             now=clock.now(),
             notes=wiring.notes,
+            vault=wiring.vault,
         )
     assert len(claimed) == 1
     assert door.take(webhook)["deliveries"] == []

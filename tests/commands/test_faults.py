@@ -163,7 +163,9 @@ def test_a_worker_killed_before_it_could_store_the_submission_makes_one_merge(
     wiring = office.wiring
     genesys = wiring.destinations["genesys"]
     with wiring.database.write() as session:
-        (claimed,) = claim(session, "genesys", limit=1, policy=genesys.policy, now=clock.now(), notes=wiring.notes)
+        (claimed,) = claim(
+            session, "genesys", limit=1, policy=genesys.policy, now=clock.now(), notes=wiring.notes, vault=wiring.vault
+        )
     genesys.send(claimed)  # what it gives dies with its process
     assert len(seen(sandbox, "merges")) == 1
     assert "merged_id" not in office.state(command.id).progress

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import event
 
 from bridge.admin.holds import HoldWithPurges
 from bridge.commands.asking import Asker
-from bridge.database import Database
 from bridge.errors import Invalid
 from bridge.sandbox import SandboxConfig, SandboxServer
 from tests.commands.office import Office, opened, purge_policy, settings
 from tests.fakes import FakeClock
+from tests.moments import just_before
 from tests.privacy.placing import place, release_again
 from tests.sandbox.calling import Caller
 
@@ -69,7 +67,9 @@ def test_a_hold_that_is_placed_in_the_last_moment_stops_the_purge_and_calls_it_r
 ) -> None:
     """Between the note that the purge begins and its submission: that is where it could slip through."""
     command, placed = _approved(office), list[HoldWithPurges]()
-    with _before_the_second_look_for_holds(office.wiring.database, lambda: placed.append(hold(office))):
+    database = office.wiring.database
+    looks = "FROM legal_hold" if database.is_sqlite else "LOCK TABLE legal_hold"
+    with just_before(database, looks, 2, lambda: placed.append(hold(office))):
         office.carry_out()
     assert [purge.state for purge in placed[0].purges] == ["running"]
     stopped = office.state(command)
@@ -94,19 +94,3 @@ def _approved(office: Office) -> str:
 
 def _submitted(sandbox: SandboxServer) -> int:
     return len(Caller(sandbox.url).state()["purges"])
-
-
-@contextmanager
-def _before_the_second_look_for_holds(database: Database, do: Callable[[], None]) -> Iterator[None]:
-    looks = "FROM legal_hold" if database.is_sqlite else "LOCK TABLE legal_hold"
-    left = [2]
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if looks in statement:
-            left[0] -= 1
-            if left[0] == 0:
-                do()
-
-    event.listen(database.engine, "before_cursor_execute", note)
-    yield
-    event.remove(database.engine, "before_cursor_execute", note)

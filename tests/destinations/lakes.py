@@ -73,6 +73,7 @@ class Bridge:
                 session,
                 [arrival],
                 notes=self.wiring.notes,
+                vault=self.wiring.vault,
                 now=self.wiring.clock.now(),
                 dedupe_window=timedelta(minutes=10),
             )
@@ -86,6 +87,7 @@ class Bridge:
             clock=wiring.clock,
             rng=Random(1),
             notes=wiring.notes,
+            vault=wiring.vault,
             max_threads=4,
         ).deliver_due()
 

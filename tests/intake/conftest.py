@@ -18,7 +18,8 @@ from bridge.intake.recorder import Arrival, Receipt, record
 from bridge.outbox.ledger.append import append_owed
 from bridge.privacy.masking import Masking
 from bridge.tables import EventRow
-from tests.fakes import FakeClock
+from tests.fakes import VAULT, FakeClock
+from tests.opened import opened_events
 
 WINDOW = timedelta(minutes=10)
 
@@ -63,11 +64,11 @@ class Desk:
 
     def record_all(self, arrivals: Sequence[Arrival]) -> list[Receipt]:
         with self.database.write() as session:
-            return record(session, arrivals, notes=self.notes, now=self.clock.now(), dedupe_window=WINDOW)
+            return record(session, arrivals, notes=self.notes, vault=VAULT, now=self.clock.now(), dedupe_window=WINDOW)
 
     def rows(self) -> list[EventRow]:
         with self.database.read() as session:
-            return list(session.scalars(select(EventRow).order_by(EventRow.id)))
+            return opened_events(session, session.scalars(select(EventRow).order_by(EventRow.id)))
 
 
 @pytest.fixture

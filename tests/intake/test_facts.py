@@ -8,6 +8,7 @@ from bridge import signals
 from bridge.events import INTERACTION_UPDATED, Event, RecordedEvent
 from bridge.intake.facts import FactRecorder
 from bridge.intake.recorder import Receipt
+from tests.fakes import VAULT
 from tests.intake.conftest import WINDOW, Desk
 from tests.intake.test_recorder import disposition
 
@@ -30,7 +31,7 @@ def cause(desk: Desk) -> RecordedEvent:
 
 def establish(desk: Desk, cause: RecordedEvent, *facts: Event) -> None:
     """What the dispatcher does when a command has succeeded."""
-    recorder = FactRecorder(notes=desk.notes, dedupe_window=WINDOW, confirmed_by="genesys")
+    recorder = FactRecorder(notes=desk.notes, vault=VAULT, dedupe_window=WINDOW, confirmed_by="genesys")
     with signals.facts_established.connected_to(recorder.record_facts), desk.database.write() as session:
         signals.facts_established.send(FactRecorder, facts=facts, cause=cause, session=session, now=desk.clock.now())
 

@@ -26,6 +26,7 @@ from bridge.settings.model import Secret, ServerSettings, VerifySettings
 from bridge.tables import EventRow, RejectionRow
 from tests.fakes import FakeClock
 from tests.intake.webhook_app import GENESYS, SECRET, build_app, build_receiver
+from tests.opened import opened_events, opened_rejections
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -67,11 +68,11 @@ class Door:
 
     def events(self) -> list[EventRow]:
         with self.database.read() as session:
-            return list(session.scalars(select(EventRow).order_by(EventRow.id)))
+            return opened_events(session, session.scalars(select(EventRow).order_by(EventRow.id)))
 
     def rejections(self) -> list[RejectionRow]:
         with self.database.read() as session:
-            return list(session.scalars(select(RejectionRow).order_by(RejectionRow.id)))
+            return opened_rejections(session, session.scalars(select(RejectionRow).order_by(RejectionRow.id)))
 
 
 @pytest.fixture

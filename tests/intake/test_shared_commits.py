@@ -20,14 +20,14 @@ from bridge.events import Owed, RecordedEvent
 from bridge.intake.recorder import Arrival, Receipt
 from bridge.intake.shared_commits import SharedCommits
 from bridge.tables import EventRow
-from tests.fakes import FakeClock
+from tests.fakes import VAULT, FakeClock
 from tests.intake.conftest import WINDOW, Desk
 from tests.intake.test_recorder import change
 
 
 @pytest.fixture
 def commits(database: Database, clock: FakeClock, notes: AuditNotes) -> Iterator[SharedCommits]:
-    commits = SharedCommits(database, clock, notes=notes, dedupe_window=WINDOW, max_waiting=8)
+    commits = SharedCommits(database, clock, notes=notes, vault=VAULT, dedupe_window=WINDOW, max_waiting=8)
     yield commits
     commits.stop()
 
@@ -173,7 +173,7 @@ def test_a_database_that_is_away_is_said_to_all_who_wait(
     tmp_path: Path, clock: FakeClock, notes: AuditNotes, desk: Desk, pool: ThreadPoolExecutor
 ) -> None:
     away = open_database(f"sqlite:///{tmp_path}/nowhere/bridge.db")
-    commits = SharedCommits(away, clock, notes=notes, dedupe_window=WINDOW)
+    commits = SharedCommits(away, clock, notes=notes, vault=VAULT, dedupe_window=WINDOW)
     futures = [pool.submit(commits.submit, [arrival(desk, str(number))]) for number in range(10)]
     for future in futures:
         with pytest.raises(TemporarilyUnavailable) as refused:

@@ -21,6 +21,7 @@ from bridge import migrate
 from bridge.database import Database, open_database
 from bridge.tables import EventRow, RejectionRow
 from tests.intake.webhook_app import SECRET
+from tests.opened import opened_rejections
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "bad_requests.json"
 CASES: list[dict[str, Any]] = json.loads(SAMPLES.read_text())
@@ -73,7 +74,8 @@ class Wire:
 
     def newest_rejection(self) -> RejectionRow:
         with self.database.read() as session:
-            return session.scalars(select(RejectionRow).order_by(RejectionRow.id.desc())).first() or RejectionRow()
+            newest = session.scalars(select(RejectionRow).order_by(RejectionRow.id.desc()).limit(1))
+            return next(iter(opened_rejections(session, newest)), RejectionRow())
 
 
 @pytest.fixture(scope="module")

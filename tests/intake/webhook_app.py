@@ -21,6 +21,7 @@ from bridge.intake.sources import build_source
 from bridge.privacy.masking import Masking
 from bridge.problems import install_problem_handlers
 from bridge.settings.model import Secret, ServerSettings, SourceSettings, VerifySettings
+from tests.fakes import VAULT
 
 SECRET = "s3cret"
 GENESYS = SourceSettings(
@@ -37,7 +38,7 @@ def build_receiver(
     """What `bridge.app` will do for intake."""
     server = server or ServerSettings()
     notes = AuditNotes(Masking((), b"k" * 32))
-    commits = SharedCommits(database, clock, notes=notes, dedupe_window=server.dedupe_window)
+    commits = SharedCommits(database, clock, notes=notes, vault=VAULT, dedupe_window=server.dedupe_window)
     return Receiver(
         {settings.name: build_source(settings, clock) for settings in sources},
         server=server,

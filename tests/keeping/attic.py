@@ -25,7 +25,7 @@ from bridge.outbox.contract import ClaimedDelivery, Delivered, Outcome, Rejected
 from bridge.privacy.holds import LegalHolds
 from bridge.settings.model import LegalHold, RetentionSettings
 from bridge.tables import AuditEntryRow, DeliveryRow, EventRow, LaneRow, RejectionRow
-from tests.fakes import FakeClock
+from tests.fakes import VAULT, FakeClock
 from tests.outbox.yard import NOTES, FakeDestination, count, dispatcher, owe
 
 SIGNER = AuditSigner(b"a key for tests")
@@ -51,6 +51,7 @@ class Attic:
             database=self.database,
             clock=self.clock,
             notes=NOTES,
+            vault=VAULT,
             settings=self.settings,
             holds=LegalHolds(self.holds),
             audit=audit,

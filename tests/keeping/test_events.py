@@ -14,6 +14,7 @@ from bridge.outbox.ledger.cancel import cancel
 from bridge.outbox.replay import replay_delivery
 from bridge.settings.model import LegalHold, RetentionSettings
 from bridge.tables import DeliveryRow, LaneRow, PurgeRow
+from tests.fakes import VAULT
 from tests.keeping.attic import DAY, Attic, refuse
 from tests.outbox.yard import NOTES, FakeDestination, count, dispatcher, owe
 
@@ -280,7 +281,7 @@ def _arrive(attic: Attic) -> bool:
     now = attic.clock.now()
     with attic.database.write() as session:
         arrival = Arrival(event=event, source="genesys", body=b"{}", received_at=now)
-        (receipt,) = record(session, [arrival], notes=NOTES, now=now, dedupe_window=DeliveryPolicy().lease)
+        (receipt,) = record(session, [arrival], notes=NOTES, vault=VAULT, now=now, dedupe_window=DeliveryPolicy().lease)
     return receipt.duplicate
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from time import monotonic
 
 import pytest
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, text
 
 from bridge.database import Database, open_database
 from bridge.keeping.retention import BATCH
 from bridge.settings.model import LegalHold
 from tests.keeping.attic import DAY, Attic
 from tests.keeping.test_runs import fill, steps
+from tests.moments import just_before
 from tests.outbox.yard import count
 from tests.privacy.placing import place, release_again
 
@@ -69,7 +69,7 @@ def test_a_batch_waits_for_a_hold_that_is_being_placed(attic: Attic, other: Data
     # The first time the run only looks; the second time it is about to remove.
     with (
         other.engine.connect() as placing,
-        _just_before(attic.database, "LOCK TABLE legal_hold", 2, lambda: _begin_to_place(placing, attic)),
+        just_before(attic.database, "LOCK TABLE legal_hold", 2, lambda: _begin_to_place(placing, attic)),
     ):
         run = threading.Thread(target=attic.run)
         run.start()
@@ -97,7 +97,7 @@ def test_a_hold_waits_for_the_batch_that_is_being_removed(attic: Attic, other: D
         placing.start()
         _until(lambda: _waiting(attic.database) == 1)
 
-    with _just_before(attic.database, "DELETE FROM event", 1, begin):
+    with just_before(attic.database, "DELETE FROM event", 1, begin):
         attic.run()
     placing.join(10)
     assert seen == [0]
@@ -120,23 +120,6 @@ def _begin_to_place(connection: Connection, attic: Attic) -> None:
         ),
         {"now": attic.clock.now()},
     )
-
-
-@contextmanager
-def _just_before(database: Database, words: str, nth: int, do: Callable[[], None]) -> Iterator[None]:
-    """`do` it before the n-th statement that begins with those words."""
-    left = [nth]
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if statement.startswith(words):
-            left[0] -= 1
-            if left[0] == 0:
-                do()
-
-    event.listen(database.engine, "before_cursor_execute", note)
-    yield
-    event.remove(database.engine, "before_cursor_execute", note)
-    assert left[0] <= 0
 
 
 def _waiting(database: Database) -> int:

@@ -17,7 +17,7 @@ from bridge.outbox.ledger.claim import claim
 from bridge.outbox.ledger.settle import Settlement, give_back, settle
 from bridge.outbox.retry import decide
 from bridge.outbox.wakeup import Announcer
-from tests.fakes import FakeClock
+from tests.fakes import VAULT, FakeClock
 from tests.outbox.yard import NOTES, FakeDestination, attempts, delivery, dispatcher, lane, owe, states
 
 POLICY = DeliveryPolicy(lease=timedelta(seconds=30), timeout=5)
@@ -25,7 +25,7 @@ POLICY = DeliveryPolicy(lease=timedelta(seconds=30), timeout=5)
 
 def claims(database: Database, clock: FakeClock, limit: int = 10) -> list[ClaimedDelivery]:
     with database.write() as session:
-        return claim(session, "erp", limit=limit, policy=POLICY, now=clock.now(), notes=NOTES)
+        return claim(session, "erp", limit=limit, policy=POLICY, now=clock.now(), notes=NOTES, vault=VAULT)
 
 
 def result(one: ClaimedDelivery, outcome: Outcome, clock: FakeClock) -> Settlement:
@@ -109,7 +109,11 @@ def test_a_try_that_could_outlive_its_lease_is_not_begun(database: Database, clo
 def test_a_claim_given_back_is_due_at_once_and_counts_no_attempt(database: Database, clock: FakeClock) -> None:
     (owed,) = owe(database, clock.now())
     with database.write() as session:
-        give_back(session, claim(session, "erp", limit=1, policy=POLICY, now=clock.now(), notes=NOTES), now=clock.now())
+        give_back(
+            session,
+            claim(session, "erp", limit=1, policy=POLICY, now=clock.now(), notes=NOTES, vault=VAULT),
+            now=clock.now(),
+        )
     assert delivery(database, owed).attempts == 0
     assert len(claims(database, clock)) == 1
 

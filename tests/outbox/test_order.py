@@ -16,7 +16,7 @@ from bridge.events import CONVERSATION_ATTRIBUTES_UPDATED, RECORD_UPDATED
 from bridge.outbox.contract import ClaimedDelivery, Delivered, DeliveryPolicy, Outcome, Rejected, RetryLater
 from bridge.outbox.ledger.claim import claim
 from bridge.tables import DeliveryRow, EventRow, LaneRow, core
-from tests.fakes import FakeClock
+from tests.fakes import VAULT, FakeClock
 from tests.outbox.yard import NOTES, FakeDestination, count, dispatcher, owe, states
 
 
@@ -78,7 +78,7 @@ def _work_of_a_claim(database: Database, clock: FakeClock, subject: str) -> int:
             )
             driver.execute("SELECT pg_stat_force_next_flush()")
             begin = driver.execute(touched).fetchone()[0]
-        (claimed,) = claim(session, "erp", limit=1, policy=DeliveryPolicy(), now=clock.now(), notes=NOTES)
+        (claimed,) = claim(session, "erp", limit=1, policy=DeliveryPolicy(), now=clock.now(), notes=NOTES, vault=VAULT)
         if database.is_sqlite:
             driver.set_progress_handler(None, 1)
         else:

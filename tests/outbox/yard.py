@@ -19,6 +19,7 @@ from bridge.outbox.dispatcher import Dispatcher
 from bridge.outbox.ledger.append import NewDelivery, append
 from bridge.privacy.masking import Masking
 from bridge.tables import AttemptRow, AuditEntryRow, DeliveryRow, EventRow, LaneRow
+from tests.fakes import VAULT
 
 NOTES = AuditNotes(Masking([], b"a key for tests"))
 
@@ -81,7 +82,13 @@ def owe(
 
 def dispatcher(database: Database, clock: Clock, *destinations: FakeDestination, seed: int = 1) -> Dispatcher:
     return Dispatcher(
-        database, {one.name: one for one in destinations}, clock=clock, rng=Random(seed), notes=NOTES, max_threads=4
+        database,
+        {one.name: one for one in destinations},
+        clock=clock,
+        rng=Random(seed),
+        notes=NOTES,
+        vault=VAULT,
+        max_threads=4,
     )
 
 

@@ -19,6 +19,7 @@ from bridge.telemetry.alerts import LOCAL_PERIOD, Alerts
 from bridge.telemetry.series import IN_A_ROW, VerificationSeries
 from bridge.wiring import Wiring, wire
 from tests.fakes import FakeClock
+from tests.opened import opened_events
 
 EVERY = timedelta(minutes=15)
 
@@ -46,6 +47,7 @@ def another_process(wiring: Wiring) -> Alerts:
         database=wiring.database,
         clock=wiring.clock,
         notes=wiring.notes,
+        vault=wiring.vault,
         masking=wiring.masking,
         destination="ops",
         every=EVERY,
@@ -66,10 +68,9 @@ def settle(alerts: Alerts) -> None:
 
 
 def recorded(wiring: Wiring) -> list[dict[str, Any]]:
-    event = core(EventRow)
+    found = select(EventRow).where(EventRow.type == NEEDS_ATTENTION).order_by(EventRow.id)
     with wiring.database.read() as session:
-        found = select(event.c.payload).where(event.c.type == NEEDS_ATTENTION).order_by(event.c.id)
-        return list(session.scalars(found))
+        return [row.payload for row in opened_events(session, session.scalars(found), wiring.vault)]
 
 
 def alerts_of(wiring: Wiring) -> Alerts:

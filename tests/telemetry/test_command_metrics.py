@@ -27,7 +27,9 @@ def test_a_command_that_met_a_conflict_is_counted_with_every_request_that_it_too
     with SandboxServer(SandboxConfig(), clock=clock.now) as sandbox:
         wiring = wire(settings(database_url, sandbox.url), clock=clock, observer=metrics.observe_genesys)
         to_genesys = {"genesys": wiring.destinations["genesys"]}
-        dispatcher = Dispatcher(wiring.database, to_genesys, clock=clock, rng=Random(1), notes=wiring.notes)
+        dispatcher = Dispatcher(
+            wiring.database, to_genesys, clock=clock, rng=Random(1), notes=wiring.notes, vault=wiring.vault
+        )
         [conversation, *_] = requests.get(f"{sandbox.url}/_sandbox/state", timeout=5).json()["conversations"]
         order = {"path": "/api/v2/*", "method": "PATCH", "kind": "status", "status": 412, "times": 1}
         assert requests.post(f"{sandbox.url}/_sandbox/faults", json=order, timeout=5).status_code < 300

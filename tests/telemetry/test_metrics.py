@@ -21,7 +21,7 @@ from bridge.outbox.telling import tell
 from bridge.privacy.masking import Masking
 from bridge.telemetry import metrics as metrics_module
 from bridge.telemetry.metrics import Metrics
-from tests.fakes import FakeClock
+from tests.fakes import VAULT, FakeClock
 from tests.telemetry.scraping import Samples, samples, value
 
 
@@ -43,7 +43,7 @@ def record_one(
     arrival = Arrival(event=event, source="genesys", body=b"{}", received_at=clock.now())
     notes = AuditNotes(Masking((), b"k"))
     with database.write() as session:
-        record(session, [arrival], notes=notes, now=clock.now(), dedupe_window=timedelta(minutes=10))
+        record(session, [arrival], notes=notes, vault=VAULT, now=clock.now(), dedupe_window=timedelta(minutes=10))
         if fail:
             raise ConnectionResetError
 

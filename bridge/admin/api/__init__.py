@@ -33,6 +33,7 @@ from bridge.database import Database
 from bridge.outbox.selection import Wants
 from bridge.privacy.holds import LegalHolds
 from bridge.privacy.masking import Masking
+from bridge.privacy.vault import Vault
 from bridge.settings.model import Network
 
 
@@ -43,6 +44,7 @@ def make_api(
     clock: Clock,
     masking: Masking,
     notes: AuditNotes,
+    vault: Vault,
     wanted: Mapping[str, Wants],
     public_key: str,
     commands: CommandRoom,
@@ -60,6 +62,7 @@ def make_api(
         clock=clock,
         masking=masking,
         notes=notes,
+        vault=vault,
         wanted=wanted,
         public_key=public_key,
         trusted_proxies=trusted_proxies,

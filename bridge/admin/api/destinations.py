@@ -150,7 +150,7 @@ def try_out(call: Call, order: TrialOrder, name: str) -> Trial:
     right=Right.LOOK,
     body=PreviewOrderSchema,
     answers={200: PreviewSchema},
-    refusals=[404, 409],
+    refusals=[404, 409, 410],
 )
 def preview(call: Call, order: PreviewOrder, name: str) -> dict[str, Any]:
     """The request that an event would become, without sending it
@@ -163,7 +163,7 @@ def preview(call: Call, order: PreviewOrder, name: str) -> dict[str, Any]:
     if revealed:
         call.caller.require(Right.REVEAL)
     with rooms.database.read() as session:
-        event = recorded_event(session, order.event_id)
+        event = recorded_event(session, order.event_id, rooms.vault)
     shown = preview_request(one, event, None if revealed else rooms.masking)
     if revealed:
         with rooms.database.write() as session:

@@ -25,6 +25,7 @@ from bridge.intake.peers import peer_address
 from bridge.outbox.selection import Wants
 from bridge.privacy.holds import LegalHolds
 from bridge.privacy.masking import Masking
+from bridge.privacy.vault import Vault
 from bridge.settings.model import Network
 
 _EXTENSION = "bridge-admin"
@@ -38,6 +39,8 @@ class Rooms:
     clock: Clock
     masking: Masking
     notes: AuditNotes
+    #: Opens the bodies that are kept.
+    vault: Vault
     #: Each destination's answer to "would you be owed this event today?".
     wanted: Mapping[str, Wants]
     #: Base64: what the audit's heads are signed with.

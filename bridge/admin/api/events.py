@@ -26,23 +26,24 @@ def list_events(call: Call, asked: Listing[EventFilter]) -> Page[FoundEvent]:
     `text` is looked for in the subject, in any case; `since` and `until` mean `received_at`.
     """
     with call.rooms.database.read() as session:
-        return find_events(session, asked.filter, asked.page, masking=call.rooms.masking, now=call.now)
+        rooms = call.rooms
+        return find_events(session, asked.filter, asked.page, masking=rooms.masking, vault=rooms.vault, now=call.now)
 
 
 @operation(blueprint, "GET", "/events/<uuid:event_id>", right=Right.LOOK, answers={200: EventSchema}, refusals=[404])
 def get_event(call: Call, event_id: str) -> FoundEvent:
     """One event with what became of it"""
     with call.rooms.database.read() as session:
-        return show_event(session, event_id, masking=call.rooms.masking, now=call.now)
+        return show_event(session, event_id, masking=call.rooms.masking, vault=call.rooms.vault, now=call.now)
 
 
 @operation(
-    blueprint, "GET", "/events/<uuid:event_id>/raw", right=Right.LOOK, answers={200: RawBodySchema}, refusals=[404]
+    blueprint, "GET", "/events/<uuid:event_id>/raw", right=Right.LOOK, answers={200: RawBodySchema}, refusals=[404, 410]
 )
 def get_raw_body(call: Call, event_id: str) -> dict[str, object]:
     """The body an event came in, personal data masked"""
     with call.rooms.database.read() as session:
-        body = raw_body(session, event_id)
+        body = raw_body(session, event_id, call.rooms.vault)
     return {**_described(event_id, body), "revealed": False, "body": _masked(body, call.rooms.masking), "text": None}
 
 
@@ -53,12 +54,12 @@ def get_raw_body(call: Call, event_id: str) -> dict[str, object]:
     right=Right.REVEAL,
     body=ReasonSchema,
     answers={200: RawBodySchema},
-    refusals=[404],
+    refusals=[404, 410],
 )
 def reveal_raw_body(call: Call, asked: ReasonGiven, event_id: str) -> dict[str, object]:
     """The exact body an event came in, unmasked; the audit keeps who asked and why"""
     with call.rooms.database.write() as session:
-        body = raw_body(session, event_id)
+        body = raw_body(session, event_id, call.rooms.vault)
         call.note(session, "event.revealed", f"event:{event_id}", reason=asked.reason, eventId=event_id)
     text = body.decode("utf-8", "replace")
     return {**_described(event_id, body), "revealed": True, "body": _read(body), "text": text}

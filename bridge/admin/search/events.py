@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from bridge.admin.search.pages import Page, PageRequest, cut
@@ -19,7 +19,9 @@ from bridge.admin.search.sending import SHOWN_STATE
 from bridge.admin.search.spans import within
 from bridge.errors import NotFound
 from bridge.events import version_number
+from bridge.privacy.key_ring import CANNOT_OPEN
 from bridge.privacy.masking import Masking
+from bridge.privacy.vault import BODY, IS_KEY, KEYS, PAYLOAD, SealedRow, Vault, erased
 from bridge.tables import DeliveryRow, EventRow, LaneRow, core
 
 LISTED = "events"
@@ -59,7 +61,7 @@ class OwedDelivery:
 
 @dataclass(frozen=True, kw_only=True)
 class FoundEvent:
-    """One event; `payload` is masked."""
+    """One event; `payload` is masked, and None where it was erased or cannot be opened."""
 
     id: str
     source: str
@@ -75,12 +77,14 @@ class FoundEvent:
     payload: Any
     #: What is wrong with an unreadable event: {field, rule, message} each; else None.
     errors: list[dict[str, str]] | None
+    #: True where its bodies were erased: the envelope is all that is left.
+    erased: bool
     #: In the order in which they were owed.
     deliveries: list[OwedDelivery]
 
 
 def find_events(
-    session: Session, wanted: EventFilter, page: PageRequest, *, masking: Masking, now: datetime
+    session: Session, wanted: EventFilter, page: PageRequest, *, masking: Masking, vault: Vault, now: datetime
 ) -> Page[FoundEvent]:
     """One page of events, newest first; it ends early where the bodies are larger than MAX_PAGE_BYTES together."""
     conditions = _conditions(session, wanted)
@@ -90,22 +94,28 @@ def find_events(
     fitting = replace(page, limit=_how_many_fit([size for _, size in sizes[: page.limit]]))
     found = cut(LISTED, fitting, [event_id for event_id, _ in sizes], str)
     rows = session.execute(_SHOWN.where(_EVENT.c.id.in_(found.items)).order_by(_EVENT.c.id.desc())).all()
-    return Page(items=_with_deliveries(session, rows, masking, now), next=found.next)
+    return Page(items=_with_deliveries(session, rows, masking, vault, now), next=found.next)
 
 
-def show_event(session: Session, event_id: str, *, masking: Masking, now: datetime) -> FoundEvent:
+def show_event(session: Session, event_id: str, *, masking: Masking, vault: Vault, now: datetime) -> FoundEvent:
     """One event. Raises NotFound."""
     row = session.execute(_SHOWN.where(_EVENT.c.id == event_id)).one_or_none()
     if row is None:
         raise _unknown()
-    return _with_deliveries(session, [row], masking, now)[0]
+    return _with_deliveries(session, [row], masking, vault, now)[0]
 
 
-def raw_body(session: Session, event_id: str) -> bytes:
-    """The exact bytes that the event came in, unmasked: whoever asks must hide or account for them. Raises NotFound."""
-    body: bytes | None = session.scalar(select(_EVENT.c.body).where(_EVENT.c.id == event_id))
-    if body is None:
+def raw_body(session: Session, event_id: str, vault: Vault) -> bytes:
+    """The exact bytes that the event came in, unmasked: whoever asks must hide or account for them.
+
+    Raises NotFound; Gone where they were erased.
+    """
+    row = session.execute(_RAW, {"event": event_id}).one_or_none()
+    if row is None:
         raise _unknown()
+    body = vault.body(event_id, row)
+    if body is None:
+        raise erased()
     return body
 
 
@@ -132,15 +142,18 @@ def _how_many_fit(sizes: Sequence[int]) -> int:
     return max(1, bisect_right(list(accumulate(sizes)), MAX_PAGE_BYTES))
 
 
-def _with_deliveries(session: Session, rows: Sequence[Row[Any]], masking: Masking, now: datetime) -> list[FoundEvent]:
+def _with_deliveries(
+    session: Session, rows: Sequence[SealedRow], masking: Masking, vault: Vault, now: datetime
+) -> list[FoundEvent]:
     owed: defaultdict[str, list[OwedDelivery]] = defaultdict(list)
     parameters = {"events": [row.id for row in rows], "now": now}
     for one in session.execute(_OWED, parameters):
         owed[one.event_id].append(OwedDelivery(id=one.id, destination=one.destination, state=one.state))
-    return [_found(row, owed[row.id], masking) for row in rows]
+    return [_found(row, owed[row.id], masking, vault) for row in rows]
 
 
-def _found(row: Row[Any], deliveries: list[OwedDelivery], masking: Masking) -> FoundEvent:
+def _found(row: SealedRow, deliveries: list[OwedDelivery], masking: Masking, vault: Vault) -> FoundEvent:
+    payload, trouble = _opened(row, vault)
     return FoundEvent(
         id=row.id,
         source=row.source,
@@ -152,10 +165,19 @@ def _found(row: Row[Any], deliveries: list[OwedDelivery], masking: Masking) -> F
         duplicates=row.duplicates,
         state=row.state,
         correlation_id=row.correlation_id,
-        payload=masking.tree(row.payload),
-        errors=row.errors,
+        payload=masking.tree(payload),
+        errors=row.errors if trouble is None else [*(row.errors or []), trouble],
+        erased=payload is None and trouble is None,
         deliveries=deliveries,
     )
+
+
+def _opened(row: SealedRow, vault: Vault) -> tuple[dict[str, Any] | None, dict[str, str] | None]:
+    """The payload; None where it was erased, or, with what is wrong, where it cannot be opened."""
+    try:
+        return vault.payload(row.id, row), None
+    except CANNOT_OPEN as refusal:
+        return None, {"field": "payload", "rule": "encrypted", "message": refusal.detail}
 
 
 def _shown_version(version: str | None) -> int | str | None:
@@ -170,7 +192,10 @@ def _unknown() -> NotFound:
 
 #: The length of a body is read without the body.
 _SIZES = select(_EVENT.c.id, func.length(_EVENT.c.body)).order_by(_EVENT.c.id.desc())
-_SHOWN = select(*(column for column in _EVENT.c if column.name in FoundEvent.__dataclass_fields__))
+_SHOWN = select(
+    *(_EVENT.c[name] for name in FoundEvent.__dataclass_fields__ if name in _EVENT.c and name != "payload"), *PAYLOAD
+).outerjoin(KEYS, IS_KEY)
+_RAW = select(*BODY).select_from(_EVENT).outerjoin(KEYS, IS_KEY).where(_EVENT.c.id == bindparam("event"))
 _OWED = (
     select(_DELIVERY.c.event_id, _DELIVERY.c.id, _DELIVERY.c.destination, SHOWN_STATE.label("state"))
     .join(_LANE, _LANE.c.lane_id == _DELIVERY.c.lane_id)

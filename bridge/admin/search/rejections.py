@@ -59,6 +59,6 @@ def find_rejections(session: Session, wanted: RejectionFilter, page: PageRequest
 
 
 _SHOWN = select(
-    *(column for column in _REJECTION.c if column.name != "body"),
+    *(column for column in _REJECTION.c if column.name not in ("body", "key_id")),
     _REJECTION.c.body.is_not(None).label("kept"),
 )

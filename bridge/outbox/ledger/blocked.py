@@ -17,6 +17,7 @@ from bridge.audit.notes import AuditEntry, AuditNotes
 from bridge.database import UtcDateTime
 from bridge.errors import Conflict, NotFound
 from bridge.events import COMMANDS
+from bridge.privacy.vault import IS_KEY, IS_READABLE, KEYS, erased
 from bridge.tables import DeliveryRow, EventRow, LaneRow, core
 
 _LANE = core(LaneRow)
@@ -65,12 +66,15 @@ def release_lane(
     It keeps its `webhook-id` and its attempts; it begins with the first wait again, but stays as old as it is: past
     the destination's `max_age` it gets one try.
 
-    Raises as `skip_lane`; Conflict also where the event is owed again already (by a replay), because it would be sent
-    twice, and where it is a command, whose failure has been told to whoever gave it.
+    Raises as `skip_lane`; Gone where its event was erased: skip it; Conflict also where the event is owed again already
+    (by a replay), because it would be sent twice, and where it is a command, whose failure has been told to whoever
+    gave it.
     """
     held = _held(session, destination, subject, head)
     if held.event_type in COMMANDS:
         raise Conflict("a command that failed is not carried out behind its giver's back: give it again, and skip this")
+    if not held.is_readable:
+        raise erased()
     again = session.scalar(_OWED_AGAIN, {"event": held.event_id, "to": destination})
     if again is not None:
         raise Conflict(f"this event is owed to {destination} again already, by delivery {again}: skip, or cancel that")
@@ -149,9 +153,12 @@ _LOCK_LANE = (
 )
 _HEAD = (
     select(
-        _DELIVERY.c.lane_id, _DELIVERY.c.seq, _DELIVERY.c.id, _DELIVERY.c.event_id, _EVENT.c.type.label("event_type")
+        *(_DELIVERY.c.lane_id, _DELIVERY.c.seq, _DELIVERY.c.id, _DELIVERY.c.event_id),
+        _EVENT.c.type.label("event_type"),
+        IS_READABLE.label("is_readable"),
     )
     .join(_EVENT, _EVENT.c.id == _DELIVERY.c.event_id)
+    .outerjoin(KEYS, IS_KEY)
     .where(_DELIVERY.c.lane_id == bindparam("lane"), _DELIVERY.c.seq == bindparam("at"))
 )
 _OWED_AGAIN = (

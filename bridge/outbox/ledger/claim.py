@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
 
-from sqlalchemy import Row, Update, bindparam, select, update
+from sqlalchemy import Update, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from bridge.audit.notes import AuditEntry, AuditNotes
 from bridge.clock import new_id
-from bridge.events import Carries, RecordedEvent
+from bridge.events import Carries
 from bridge.outbox.contract import ClaimedDelivery, DeliveryPolicy
 from bridge.outbox.ledger.admission import admitted
+from bridge.outbox.ledger.cancel import ERASED, cancel_unreadable
+from bridge.outbox.ledger.opening import Head, claimed_delivery
 from bridge.outbox.staleness import Age, Choice, InLine, choose
+from bridge.privacy.vault import IS_KEY, KEYS, PAYLOAD, Vault, is_erased
 from bridge.tables import DeliveryRow, EventRow, LaneRow, core
 
 _LANE = core(LaneRow)
 _DELIVERY = core(DeliveryRow)
 _EVENT = core(EventRow)
-
-#: A row of `_HEADS`: lane, its head delivery and that one's event.
-Head: TypeAlias = Row[*tuple[Any, ...]]
 
 #: How far along a lane one look goes; a longer run is looked at in several.
 WINDOW = 200
@@ -36,18 +35,19 @@ def claim(
     policy: DeliveryPolicy,
     now: datetime,
     notes: AuditNotes,
+    vault: Vault,
 ) -> list[ClaimedDelivery]:
     """Lease up to `limit` lanes that are due, live traffic before replays, and return the head of each.
 
-    Marks what became stale as superseded. Fewer than `limit` may come back although more are due: lanes whose
-    waiting deliveries were all stale or cancelled are emptied instead.
+    Marks what became stale as superseded, and cancels what was erased while it was owed. Fewer than `limit` may come
+    back although more are due: lanes whose waiting deliveries were all stale or cancelled are emptied instead.
     """
     claimed: list[ClaimedDelivery] = []
     limit = min(limit, admitted(session, destination, now=now, probe_seconds=policy.timeout))
     for background in (False, True):
         if len(claimed) < limit:
             claimed += _claim_lanes(
-                session, destination, limit - len(claimed), policy, now, notes, background=background
+                session, destination, limit - len(claimed), policy, now, notes, vault, background=background
             )
     return claimed
 
@@ -59,6 +59,7 @@ def _claim_lanes(
     policy: DeliveryPolicy,
     now: datetime,
     notes: AuditNotes,
+    vault: Vault,
     *,
     background: bool,
 ) -> list[ClaimedDelivery]:
@@ -78,11 +79,12 @@ def _claim_lanes(
     if not leased:
         return []
     heads = session.execute(_HEADS, {"lanes": leased}).all()
-    chosen = [
-        _move_to_choice(session, head, policy, lease, notes) if _needs_a_choice(head, policy) else head
-        for head in heads
+    chosen = [_chosen(session, head, policy, lease, notes) for head in heads]
+    return [
+        claimed_delivery(head, vault, token=token, until=lease.until, is_newest=not _is_older_than_last(head))
+        for head in chosen
+        if head is not None
     ]
-    return [_claimed(head, lease) for head in chosen if head is not None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +92,23 @@ class _Lease:
     token: str
     until: datetime
     now: datetime
+
+
+def _chosen(session: Session, head: Head, policy: DeliveryPolicy, lease: _Lease, notes: AuditNotes) -> Head | None:
+    """What goes out of the lane next; None where nothing is left."""
+    chosen: Head | None = head
+    if _needs_a_choice(head, policy):
+        chosen = _move_to_choice(session, head, policy, lease, notes)
+    # Owed by a replay, say, while it was being erased: it is never sent.
+    while chosen is not None and is_erased(chosen):
+        cancel_unreadable(session, chosen.lane_id, chosen.seq, now=lease.now)
+        details = {"deliveryId": chosen.delivery_id, "destination": chosen.destination}
+        entry = AuditEntry(
+            actor="worker", action="delivery.cancelled", subject=chosen.subject, reason=ERASED, details=details
+        )
+        notes.write(session, [entry], lease.now)
+        chosen = _move_to_choice(session, chosen, policy, lease, notes)
+    return chosen
 
 
 def _needs_a_choice(head: Head, policy: DeliveryPolicy) -> bool:
@@ -149,36 +168,6 @@ def _supersede(session: Session, head: Head, choice: Choice, now: datetime, note
             for one, by in choice.superseded
         ],
         now,
-    )
-
-
-def _claimed(head: Head, lease: _Lease) -> ClaimedDelivery:
-    return ClaimedDelivery(
-        lane_id=head.lane_id,
-        seq=head.seq,
-        token=lease.token,
-        lease_until=lease.until,
-        delivery_id=head.delivery_id,
-        webhook_id=head.webhook_id,
-        attempt=head.attempts + 1,
-        failures=head.failures,
-        created_at=head.created_at,
-        destination=head.destination,
-        is_newest=not _is_older_than_last(head),
-        progress=head.progress,
-        event=RecordedEvent(
-            id=head.event_id,
-            source=head.source,
-            type=head.type,
-            subject=head.subject,
-            payload=head.payload,
-            version=head.version,
-            occurred_at=head.occurred_at,
-            received_at=head.received_at,
-            correlation_id=head.correlation_id,
-            traceparent=head.traceparent,
-            caused_by=head.caused_by,
-        ),
     )
 
 
@@ -246,7 +235,7 @@ _HEADS = (
         _EVENT.c.source,
         _EVENT.c.type,
         _EVENT.c.subject,
-        _EVENT.c.payload,
+        *PAYLOAD,
         _EVENT.c.version,
         _EVENT.c.occurred_at,
         _EVENT.c.received_at,
@@ -256,6 +245,7 @@ _HEADS = (
     )
     .join(_DELIVERY, (_DELIVERY.c.lane_id == _LANE.c.lane_id) & (_DELIVERY.c.seq == _LANE.c.head_seq))
     .join(_EVENT, _EVENT.c.id == _DELIVERY.c.event_id)
+    .outerjoin(KEYS, IS_KEY)
     .where(_LANE.c.lane_id.in_(bindparam("lanes", expanding=True)))
     .order_by(_DELIVERY.c.created_at)  # the one that waits longest is sent first
 )
