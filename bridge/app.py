@@ -62,6 +62,7 @@ def create_app(settings: Settings) -> Flask:
         public_key=wiring.signer.public_key,
         commands=_command_room(wiring),
         holds=wiring.holds,
+        erasures=wiring.erasures,
         lookout=make_lookout(settings, database=wiring.database, clock=wiring.clock, forwarders=wiring.destinations),
         trusted_proxies=settings.server.trusted_proxies,
     )

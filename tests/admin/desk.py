@@ -20,6 +20,7 @@ from bridge.audit.signing import AuditSigner
 from bridge.commands.room import CommandRoom
 from bridge.database import Database
 from bridge.events import Owed, RecordedEvent
+from bridge.keeping.erasure import Erasures
 from bridge.outbox.selection import Wants
 from bridge.privacy.holds import LegalHolds
 from bridge.privacy.masking import Masking
@@ -110,7 +111,7 @@ def make_desk(
 ) -> Desk:
     """The desk over `commands` (by default no organisation is configured) and what is `seen` of destinations;
     `declared` are the holds of bridge.toml."""
-    app = Flask("tests")
+    app, holds = Flask("tests"), LegalHolds(declared)
     install_problem_handlers(app)
     make_api(
         app,
@@ -121,7 +122,8 @@ def make_desk(
         vault=VAULT,
         wanted={"erp": _wants("erp")},
         public_key=SIGNER.public_key,
-        holds=LegalHolds(declared),
+        holds=holds,
+        erasures=Erasures(database=database, clock=clock, notes=NOTES, vault=VAULT, masking=MASKING, holds=holds),
         commands=commands or command_room(database, clock, masking=MASKING, notes=NOTES),
         lookout=seen or lookout(database, clock, MASKING),
     )

@@ -65,6 +65,7 @@ def _paths(scene: str, desk: Desk) -> dict[str, str]:
             "hold": f"/console/holds/{held[1]}",
             "hold-release": f"/console/holds/{held[2]}/release",
             "hold-new": "/console/holds/new",
+            "erasures": "/console/erasures",
         }
         paths["command"] = f"/console/commands/{scenes.running_merge(desk.database, now)}"
     if scene == "hostile":

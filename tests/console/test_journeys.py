@@ -13,6 +13,7 @@ from tests.admin.desk import Desk
 from tests.console import scenes
 from tests.console.browser import DESK, PHONE, chromium, enter, served
 from tests.console.visitors import LISTS
+from tests.keeping.file_room import FileRoom
 from tests.outbox.yard import actions, delivery
 
 # One browser and one database are enough to see what the script and the styles do.
@@ -135,6 +136,31 @@ def test_a_hold_is_placed_and_released_by_keyboard_each_in_two_steps(desk: Desk,
     assert actions(desk.database)[-2:] == ["hold.placed", "hold.released"]
 
 
+def test_a_person_is_erased_in_two_steps_and_the_report_says_who_has_got_what(
+    desk: Desk, address: str, page: Page
+) -> None:
+    room = FileRoom(desk.database, desk.clock)
+    room.record(payload={"customer": {"id": "C-4711"}})
+    room.deliver_due()
+    enter(page, address, desk.token(Role.ADMIN))
+    page.get_by_role("link", name="Erase", exact=True).click()
+    page.get_by_label("Customer’s id").fill("C-4711")
+    page.get_by_label("Why?").fill("she asked us to")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Erase 1 event?")
+    expect(page.get_by_role("row", name="crm 1")).to_be_visible()
+    assert Axe().run(page).response["violations"] == []
+    page.get_by_role("button", name="Erase it for good").click()  # the browser asks for the tick
+    assert room.audited("erasure.") == []
+    page.get_by_label("I have read what would go.").check()
+    page.get_by_role("button", name="Erase it for good").click()
+    expect(page.get_by_role("status")).to_contain_text("The content of 1 event of 1 subject is gone for good.")
+    expect(page.get_by_text("We cannot recall it")).to_be_visible()
+    assert Axe().run(page).response["violations"] == []
+    assert [one.action for one in room.audited("erasure.")] == ["erasure.begun", "erasure.completed"]
+
+
 def test_a_page_follows_what_happens_without_being_touched(desk: Desk, address: str, page: Page) -> None:
     page.clock.install()
     enter(page, address, desk.token(Role.VIEWER))
@@ -162,7 +188,7 @@ def test_axe_finds_no_barrier_on_any_page(desk: Desk, address: str, page: Page) 
     hold = scenes.held(desk.database, desk.clock.now())[1]
     paths = (
         *(f"/deliveries/{scenes.dead(made)[0]}", "/destinations/erp", "/replays/new?count=1&destination=erp"),
-        *("/holds/new", f"/holds/{hold}", f"/holds/{hold}/release"),
+        *("/holds/new", f"/holds/{hold}", f"/holds/{hold}/release", "/erasures"),
     )
     axe = Axe()
     enter(page, address, desk.token(Role.ADMIN))

@@ -32,6 +32,8 @@ FORBIDDEN = [
     ("/holds", Role.OPERATOR),
     ("/holds/check", Role.APPROVER),
     (f"/holds/{NOBODY}/release", Role.OPERATOR),
+    ("/erasures", Role.OPERATOR),
+    ("/erasures/check", Role.APPROVER),
     (f"/events/{NOBODY}/reveal", Role.ADMIN),
     ("/audit/verify", Role.OPERATOR),
 ]

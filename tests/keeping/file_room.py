@@ -16,7 +16,8 @@ from bridge import signals
 from bridge.database import Database
 from bridge.events import CONVERSATION_ATTRIBUTES_UPDATED, Event, Owed, RecordedEvent
 from bridge.intake.recorder import Arrival, Receipt, record
-from bridge.keeping.erasure import PAGE, ErasureOrder, ErasureReport, Erasures
+from bridge.keeping.erasure import PAGE, ErasureReport, Erasures
+from bridge.keeping.erasure_search import ErasureOrder
 from bridge.outbox.ledger.append import append_owed
 from bridge.privacy.holds import LegalHolds
 from bridge.privacy.masking import Masking

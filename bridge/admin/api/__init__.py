@@ -11,6 +11,7 @@ from bridge.admin.api import (
     changes,
     deliveries,
     destinations,
+    erasing,
     events,
     lanes,
     legal_holds,
@@ -30,6 +31,7 @@ from bridge.audit.notes import AuditNotes
 from bridge.clock import Clock
 from bridge.commands.room import CommandRoom
 from bridge.database import Database
+from bridge.keeping.erasure import Erasures
 from bridge.outbox.selection import Wants
 from bridge.privacy.holds import LegalHolds
 from bridge.privacy.masking import Masking
@@ -49,6 +51,7 @@ def make_api(
     public_key: str,
     commands: CommandRoom,
     holds: LegalHolds,
+    erasures: Erasures,
     lookout: Lookout,
     trusted_proxies: Sequence[Network] = (),
 ) -> None:
@@ -69,12 +72,13 @@ def make_api(
         wrong_tokens=WrongTokens(clock),
         commands=commands,
         holds=holds,
+        erasures=erasures,
         lookout=lookout,
     )
     install_rooms(app, rooms)
     api = BridgeApi(app)
     for room in (
         *(overview, events, deliveries, replays, destinations, lanes),
-        *(changes, given_commands, purges, legal_holds, rejections, audit, tokens, receivers),
+        *(changes, given_commands, purges, legal_holds, erasing, rejections, audit, tokens, receivers),
     ):
         api.register_blueprint(room.blueprint)

@@ -22,6 +22,7 @@ from bridge.commands.room import CommandRoom
 from bridge.database import Database
 from bridge.errors import TooManyRequests, Unauthenticated
 from bridge.intake.peers import peer_address
+from bridge.keeping.erasure import Erasures
 from bridge.outbox.selection import Wants
 from bridge.privacy.holds import LegalHolds
 from bridge.privacy.masking import Masking
@@ -50,6 +51,7 @@ class Rooms:
     #: Where commands are given.
     commands: CommandRoom
     holds: LegalHolds
+    erasures: Erasures
     #: How destinations and sources are doing.
     lookout: Lookout
 

@@ -12,6 +12,7 @@ from bridge.admin.console import (
     commands,
     deliveries,
     destinations,
+    erasures,
     events,
     holds,
     lanes,
@@ -27,7 +28,7 @@ from bridge.admin.console.door import blueprint
 #: Importing a module hangs its pages onto the blueprint.
 PAGES = (
     *(overview, events, deliveries, destinations, lanes, replays),
-    *(commands, purges, holds, audit, rejections, sign_in, refusals),
+    *(commands, purges, holds, erasures, audit, rejections, sign_in, refusals),
 )
 
 

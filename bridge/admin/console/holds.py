@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Response, redirect, request, url_for
@@ -16,6 +16,7 @@ from bridge.admin.console.door import Visit, page
 from bridge.admin.console.queries import read_filter, read_listing, read_order
 from bridge.admin.console.rendering import show
 from bridge.admin.holds import preview_hold
+from bridge.commands.purges import PurgeView
 from bridge.errors import Invalid
 from bridge.genesys.purge_policy import INTERACTION_TYPES
 from bridge.settings.model import LegalHold
@@ -42,13 +43,8 @@ def new_hold(visit: Visit) -> Response:
 def check_new_hold(visit: Visit) -> Response:
     """What would be held, before anything is."""
     given = read_filter(request.form, _FIELDS)
-    try:
-        wanted: LegalHold = read_order(_ORDER, {"reason": "", **given})
-        with visit.call.rooms.database.read() as session:
-            purges = preview_hold(session, wanted)
-    except Invalid as wrong:
-        return _form(given, {error.field: error.message for error in wrong.errors})
-    return show("hold_check.html", given=given, purges=purges)
+    purges, errors = _look(visit, given)
+    return _form(given, errors) if errors else show("hold_check.html", given=given, purges=purges)
 
 
 @page("/holds", right=Right.HOLD, method="POST")
@@ -71,6 +67,16 @@ def ask_to_release(visit: Visit, hold_id: str) -> Response:
 def release_one_hold(visit: Visit, hold_id: str) -> AnyResponse:
     release_hold(visit.call, read_order(_REASON, {"reason": request.form.get("reason", "")}), hold_id)
     return redirect(url_for("console.hold", hold_id=hold_id, done="released"), 303)
+
+
+def _look(visit: Visit, given: Mapping[str, str]) -> tuple[Sequence[PurgeView], dict[str, str]]:
+    """The open purges that the hold would cover; and what is wrong with it, by its fields."""
+    try:
+        wanted: LegalHold = read_order(_ORDER, {"reason": "", **given})
+        with visit.call.rooms.database.read() as session:
+            return preview_hold(session, wanted), {}
+    except Invalid as wrong:
+        return [], {error.field: error.message for error in wrong.errors}
 
 
 def _form(given: Mapping[str, str], errors: Mapping[str, str]) -> Response:
