@@ -60,6 +60,7 @@ def create_app(settings: Settings) -> Flask:
         vault=wiring.vault,
         wanted=wiring.wanted,
         public_key=wiring.signer.public_key,
+        trusted_keys=wiring.trusted_keys,
         commands=_command_room(wiring),
         holds=wiring.holds,
         erasures=wiring.erasures,

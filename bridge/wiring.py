@@ -11,7 +11,7 @@ from blinker import Signal
 
 from bridge import signals
 from bridge.audit.notes import AuditNotes
-from bridge.audit.signing import AuditSigner
+from bridge.audit.signing import AuditSigner, public_keys_of
 from bridge.clock import Clock, SystemClock
 from bridge.commands.asking import Commands
 from bridge.commands.echoes import Echoes
@@ -32,6 +32,7 @@ from bridge.privacy.holds import LegalHolds, holding_range
 from bridge.privacy.key_ring import KeyRing
 from bridge.privacy.masking import Masking
 from bridge.privacy.vault import Vault
+from bridge.privacy.wrappings import missing_secrets
 from bridge.settings.model import Settings
 from bridge.telemetry.alerts import Alerts
 from bridge.telemetry.attention import AttentionLog
@@ -56,6 +57,8 @@ class Wiring:
     #: Per destination: would it be owed this event today?
     wanted: Mapping[str, Wants]
     signer: AuditSigner
+    #: Public keys (base64) that may have signed the audit: the signer's, and those of older secrets.
+    trusted_keys: frozenset[str]
     #: None: no organisation is configured, and commands are refused.
     genesys: GenesysClient | None
     commands: Commands
@@ -70,10 +73,17 @@ class Wiring:
     _closers: list[Callable[[], None]] = field(default_factory=list, repr=False)
 
     def require_current(self) -> None:
-        """Raise ConfigurationError unless the database is durable and at this version's migration."""
+        """Raise ConfigurationError unless the database is durable, at this version's migration, and can be read."""
         check_durability(self.database, allow_unsafe=self.settings.allow_unsafe_database)
         if not is_current(self.database):
             raise ConfigurationError(["DATABASE_URL: the database is not at this version; run `bridge db upgrade`"])
+        with self.database.read() as session:
+            if missing_secrets(session, self.vault.ring.fingerprints):
+                problem = (
+                    "BRIDGE_SECRET_KEY: lacks a secret that some of what is kept is encrypted under; put the one from "
+                    "before behind it, a line of its own, until `bridge keys rotate` says that it may go"
+                )
+                raise ConfigurationError([problem])
         self.clock.now()  # once it has been read, it goes on while the database is away
 
     def close(self) -> None:
@@ -96,7 +106,7 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
     key = hashlib.blake2b(settings.secret_key.reveal().encode(), person=b"bridge-masking", digest_size=32).digest()
     masking = Masking(settings.personal, key)
     notes = AuditNotes(masking)
-    vault = Vault(key_ring_of(settings))
+    vault = Vault(KeyRing(secrets_of(settings)))
     holds = LegalHolds(settings.legal_holds)
     rules = _rules(settings, database, holds)
     genesys = _client(settings, rules, clock, observer)
@@ -121,6 +131,7 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
         destinations=destinations,
         wanted={name: one.wants for name, one in destinations.items()},
         signer=signer,
+        trusted_keys=public_keys_of(secrets_of(settings)),
         genesys=genesys,
         commands=commands,
         purges=Purges(
@@ -139,10 +150,10 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
     return wiring
 
 
-def key_ring_of(settings: Settings) -> KeyRing:
-    """What `settings`, which have a key, wrap keys with."""
+def secrets_of(settings: Settings) -> list[bytes]:
+    """The secrets of BRIDGE_SECRET_KEY, which is set; the first seals and signs."""
     assert settings.secret_key is not None
-    return KeyRing([one.reveal().encode() for one in (settings.secret_key, *settings.older_secret_keys)])
+    return [one.reveal().encode() for one in (settings.secret_key, *settings.older_secret_keys)]
 
 
 def make_sentinel(wiring: Wiring, *, while_stalled: Callable[[], None] | None = None) -> Sentinel:
@@ -152,7 +163,7 @@ def make_sentinel(wiring: Wiring, *, while_stalled: Callable[[], None] | None = 
         clock=wiring.clock,
         expected=expected_of(wiring.settings, wiring.destinations),
         sources=wiring.settings.sources.values(),
-        public_key=wiring.signer.public_key,
+        trusted_keys=wiring.trusted_keys,
         while_stalled=while_stalled,
     )
 

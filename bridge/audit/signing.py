@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -31,6 +31,11 @@ class AuditSigner:
         """`{algorithm, publicKey, value}` over `statement`, which must not hold the signature itself."""
         value = base64.b64encode(self._key.sign(signed_bytes(statement))).decode()
         return {"algorithm": ALGORITHM, "publicKey": self.public_key, "value": value}
+
+
+def public_keys_of(secrets: Iterable[bytes]) -> frozenset[str]:
+    """What each of `secrets` would have signed with: whose audit is ours."""
+    return frozenset(AuditSigner(secret).public_key for secret in secrets)
 
 
 def signed_bytes(statement: Mapping[str, object]) -> bytes:

@@ -19,6 +19,11 @@ _SEAL = core(AuditSealRow)
 _HEAD = core(AuditHeadRow)
 
 PAGE = 1000
+#: Whether it was ours before, or somebody's who has forged the chain, cannot be told from the database.
+_NOT_TRUSTED = (
+    "was signed by a key that is not trusted (where that was a BRIDGE_SECRET_KEY of before, put it back behind the new "
+    "one, or trust its public key by --trust, known from what you kept elsewhere)"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +170,7 @@ def _without_seal(session: Session, found: Verification) -> Verification:
 
 def _problem_of_anchor(session: Session, anchor: Row[Any], trusted: Collection[str]) -> str | None:
     if anchor.public_key not in trusted:
-        return f"the anchor at position {anchor.position} was signed by a key that is not trusted: {anchor.public_key}"
+        return f"the anchor at position {anchor.position} {_NOT_TRUSTED}: {anchor.public_key}"
     if not is_signed_by(anchor.public_key, anchor_statement(anchor.position, anchor.hash), anchor.signature):
         return f"the anchor at position {anchor.position} was moved or edited: its signature does not hold"
     first = session.scalar(_FIRST_SEAL)
@@ -192,7 +197,7 @@ def _rewritten(external: ExternalHead) -> str:
 
 def _problem_of_head(head: Row[Any], hash_: bytes, trusted: Collection[str] | None) -> str | None:
     if trusted is not None and head.public_key not in trusted:
-        return f"the head at position {head.position} was signed by a key that is not trusted: {head.public_key}"
+        return f"the head at position {head.position} {_NOT_TRUSTED}: {head.public_key}"
     if head.hash == hash_ and is_signed_by(head.public_key, head_statement(head.position, hash_), head.signature):
         return None
     return f"the signature over positions {head.first} to {head.position} does not hold: one of them was edited"

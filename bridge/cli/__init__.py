@@ -26,6 +26,7 @@ COMMANDS = {
     "replay": "Send many deliveries again.",
     "replays": "Look at replay orders.",
     "destinations": "See how destinations are doing; pause, resume, try out, preview.",
+    "keys": "Replace the secret that everything kept is encrypted under.",
     "lanes": "See which subjects wait behind a dead delivery, and let them go on.",
     "audit": "Look at who did what.",
     "interactions": "Update or merge interactions in Genesys.",

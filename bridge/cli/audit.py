@@ -64,7 +64,9 @@ def list_all(limit: int, cursor: str | None, as_json: bool, **wanted: Any) -> No
 @command.command("verify")
 @click.option("--position", type=click.IntRange(min=1), help="Of a head that you kept elsewhere.")
 @click.option("--hash", "hash_", metavar="HEX", help="Of that head.")
-@click.option("--trust", multiple=True, metavar="KEY", help="A public key from before BRIDGE_SECRET_KEY was changed.")
+@click.option(
+    "--trust", multiple=True, metavar="KEY", help="A public key of a secret that BRIDGE_SECRET_KEY no longer holds."
+)
 @json_option
 def verify_chain(position: int | None, hash_: str | None, trust: tuple[str, ...], as_json: bool) -> None:
     """Check that no entry was edited, removed, inserted or moved; exit code 1 names the first that was."""
@@ -72,7 +74,7 @@ def verify_chain(position: int | None, hash_: str | None, trust: tuple[str, ...]
         raise click.UsageError("give --position and --hash together")
     kept = ExternalHead(position=position, hash=hash_) if position is not None and hash_ is not None else None
     with opened_bridge() as bridge, bridge.database.read() as session:
-        found = verify(session, trusted={bridge.signer.public_key, *trust}, external=kept)
+        found = verify(session, trusted={*bridge.trusted_keys, *trust}, external=kept)
         waiting = unsealed_count(session)
     if as_json:
         click.echo(orjson.dumps({**vars(found), "unsealed": waiting}).decode())

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from bridge.audit.signing import AuditSigner
+from bridge.audit.signing import public_keys_of
 from bridge.audit.verify import verify_newest
 from bridge.clock import Clock
 from bridge.destinations.registry import GENESYS
 from bridge.doctor.finding import Finding, fail, ok, warn
 from bridge.outbox.ledger.pause import paused
+from bridge.privacy.key_ring import KeyRing
+from bridge.privacy.wrappings import missing_secrets
 from bridge.settings.model import Settings
 from bridge.telemetry.gauges import Standing, standing
 from bridge.telemetry.health import expected_of, is_stalled
 from bridge.telemetry.silence import last_heard
+from bridge.wiring import secrets_of
 
 OLD_SECONDS = 3600
 #: A worker seals within the hour, and a batch is 2000.
@@ -44,6 +47,7 @@ def work(looking: Looking) -> Iterator[Finding]:
     yield from breakers(now)
     yield unsealed(now)
     yield audit_chain(looking)
+    yield keys(looking)
     yield from silent_sources(looking)
 
 
@@ -117,13 +121,26 @@ def unsealed(now: Standing) -> Finding:
 
 def audit_chain(looking: Looking) -> Finding:
     """The newest batch only: `bridge audit verify` walks it all."""
-    assert looking.settings.secret_key is not None
-    signer = AuditSigner(looking.settings.secret_key.reveal().encode())
-    found = verify_newest(looking.session, trusted={signer.public_key})
+    found = verify_newest(looking.session, trusted=public_keys_of(secrets_of(looking.settings)))
     if found.problem is not None:
-        remedy = "bridge audit verify names the first entry; after a change of BRIDGE_SECRET_KEY say --trust <old key>"
+        remedy = (
+            "bridge audit verify names the first entry; after a change of BRIDGE_SECRET_KEY put the old one behind it"
+        )
         return fail("audit-chain", found.problem, remedy)
     return ok("audit-chain", f"the newest batch holds; {found.sealed} entries are sealed")
+
+
+def keys(looking: Looking) -> Finding:
+    """Whether what is kept can be read with the secrets that there are."""
+    ring = KeyRing(secrets_of(looking.settings))
+    if missing_secrets(looking.session, ring.fingerprints):
+        found = "some of what is kept is encrypted under a secret that BRIDGE_SECRET_KEY does not hold"
+        return fail(
+            "keys", found, "put the secret from before behind the first, a line of its own; web refuses to start"
+        )
+    if missing_secrets(looking.session, {ring.first}):
+        return warn("keys", "some keys are still under an older secret", "bridge keys rotate")
+    return ok("keys", "everything that is kept can be read with the first secret of BRIDGE_SECRET_KEY")
 
 
 def silent_sources(looking: Looking) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,8 @@ from bridge.settings.section import Section, sentences
 #: Where `bridge init` puts the key, beside the configuration; read where BRIDGE_SECRET_KEY is not set.
 SECRET_KEY_FILE: Final = "secrets/bridge_secret_key"  # noqa: S105 (where it is, not what)
 _SHORT_KEY: Final = 32
+_BETWEEN_SECRETS: Final = re.compile(r"[\s,]+")
+_LEAST_OF_SEVERAL: Final = 16
 
 
 def read_settings(*, allow_literals: bool = False) -> Settings:
@@ -54,10 +57,10 @@ def load_settings(environ: Mapping[str, str], *, allow_literals: bool = False, w
         from_environment = found.load(ENVIRONMENT, given)
         document = _document(config_path, found, is_named="BRIDGE_CONFIG" in given)
         from_file = {} if document is None else found.load(FILE, _overridden(document, given), overriding)
-        secret_key = _secret_key(what, given, found)
+        secrets = _secret_keys(what, given, found)
     if found.problems:
         raise ConfigurationError(found.problems)
-    settings = Settings(config_path=config_path, secret_key=secret_key, **from_environment, **from_file)
+    settings = Settings(config_path=config_path, **secrets, **from_environment, **from_file)
     return _with_warnings(settings, found.warnings)
 
 
@@ -104,16 +107,39 @@ def _overridden(document: dict[str, Any], given: Mapping[str, str]) -> dict[str,
     return {**document, "genesys": {**section, **overrides}}
 
 
-def _secret_key(what: Reading, given: Mapping[str, str], found: _Findings) -> Secret | None:
+def _secret_keys(what: Reading, given: Mapping[str, str], found: _Findings) -> dict[str, Any]:
+    """What `Settings` says of BRIDGE_SECRET_KEY; nothing where there is none."""
+    reference = given.get("BRIDGE_SECRET_KEY")
+    if reference is None:
+        if not (what.folder / SECRET_KEY_FILE).exists():
+            return {}
+        reference = f"file:{SECRET_KEY_FILE}"
+    is_path = reference.startswith("file:")
     try:
-        if "BRIDGE_SECRET_KEY" not in given:
-            is_there = (what.folder / SECRET_KEY_FILE).exists()
-            return Secret(what.from_file(SECRET_KEY_FILE)) if is_there else None
-        is_path = given["BRIDGE_SECRET_KEY"].startswith("file:")
-        return Secret(what.secret(given["BRIDGE_SECRET_KEY"] if is_path else "env:BRIDGE_SECRET_KEY"))
+        first, *older = _separated(what.secret(reference if is_path else "env:BRIDGE_SECRET_KEY"))
     except ValidationError as invalid:
         found.problems.extend(f"BRIDGE_SECRET_KEY: {sentence}" for _, sentence in sentences(invalid.messages))
-        return None
+        return {}
+    return {
+        "secret_key": Secret(first),
+        "older_secret_keys": tuple(Secret(one) for one in older),
+        "secret_key_file": what.folder / reference.removeprefix("file:") if is_path else None,
+    }
+
+
+def _separated(text: str) -> list[str]:
+    """The secrets in `text`, each once: one per line, or with blanks or commas between them."""
+    several = [one.strip() for one in text.splitlines() if one.strip()]
+    if len(several) < 2:
+        several = [one for one in _BETWEEN_SECRETS.split(text) if one]
+        # Else it is one secret with blanks or commas in it, as people choose them.
+        several = several if all(len(one) >= _SHORT_KEY for one in several) else []
+    elif any(len(one) < _LEAST_OF_SEVERAL for one in several):
+        raise ValidationError(
+            f"holds several secrets, one per line, and one has fewer than {_LEAST_OF_SEVERAL} characters; "
+            "a single secret must be one line"
+        )
+    return list(dict.fromkeys(several)) if len(several) > 1 else [text]
 
 
 def _with_warnings(settings: Settings, noticed: list[str]) -> Settings:

@@ -6,7 +6,7 @@ Run by web and worker alike, so that each sees the other fail. It may not mend a
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -42,13 +42,13 @@ class Sentinel:
         clock: Clock,
         expected: Expected,
         sources: Iterable[SourceSettings],
-        public_key: str,
+        trusted_keys: Collection[str],
         while_stalled: Callable[[], None] | None = None,
     ) -> None:
-        """`public_key`: whose audit is trusted. `while_stalled` is called after telling of a stall."""
+        """`trusted_keys`: whose audit is trusted. `while_stalled` is called after telling of a stall."""
         self._database, self._clock, self._expected = database, clock, expected
         self._sources = [one for one in sources if one.expect_every is not None]
-        self._public_key = public_key
+        self._trusted_keys = trusted_keys
         self._while_stalled = while_stalled
         self._audit_at = float("-inf")
         self._looked_at = clock.monotonic()
@@ -113,6 +113,6 @@ class Sentinel:
         if now - self._audit_at < AUDIT_SECONDS:
             return
         self._audit_at = now
-        found = verify_newest(session, trusted={self._public_key})
+        found = verify_newest(session, trusted=self._trusted_keys)
         if found.problem is not None:
             yield _Noticed(cause="audit.broken", message=found.problem)

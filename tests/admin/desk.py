@@ -124,6 +124,7 @@ def make_desk(
         public_key=SIGNER.public_key,
         holds=holds,
         erasures=Erasures(database=database, clock=clock, notes=NOTES, vault=VAULT, masking=MASKING, holds=holds),
+        trusted_keys={SIGNER.public_key},
         commands=commands or command_room(database, clock, masking=MASKING, notes=NOTES),
         lookout=seen or lookout(database, clock, MASKING),
     )

@@ -19,6 +19,8 @@ from bridge.database import Database, open_database
 from bridge.doctor import storage
 from bridge.doctor.examination import examine
 from bridge.doctor.finding import Finding
+from bridge.privacy.key_ring import KeyRing
+from bridge.privacy.vault import Vault
 from bridge.settings.model import (
     DestinationSettings,
     GenesysSettings,
@@ -194,6 +196,15 @@ def test_an_audit_entry_that_was_edited(healthy: Settings, database: Database) -
     assert next(one for one in examined(healthy) if one.check == "audit-chain").state == "ok"
     edit_an_entry(database)
     assert "edited" in named(examined(healthy), "audit-chain", "fail").found
+
+
+@pytest.mark.parametrize(("older", "state"), [((), "fail"), ((Secret("an old secret, long enough"),), "warn")])
+def test_what_is_kept_needs_a_secret_of_before(
+    healthy: Settings, database: Database, older: tuple[Secret, ...], state: str
+) -> None:
+    with database.write() as session:
+        Vault(KeyRing([b"an old secret, long enough"])).keys(session, {"conversation:c"}, now=now())
+    named(examined(replace(healthy, older_secret_keys=older)), "keys", state)
 
 
 def test_a_source_that_has_fallen_silent(healthy: Settings, database: Database) -> None:

@@ -21,6 +21,7 @@ from bridge.keeping.erasure_search import ErasureOrder
 from bridge.outbox.ledger.append import append_owed
 from bridge.privacy.holds import LegalHolds
 from bridge.privacy.masking import Masking
+from bridge.privacy.vault import Vault
 from bridge.settings.model import LegalHold
 from bridge.tables import AuditEntryRow, EventRow
 from tests.fakes import VAULT, FakeClock
@@ -62,13 +63,14 @@ class FileRoom:
     clock: FakeClock
     holds: list[LegalHold] = field(default_factory=list)
     made: int = 0
+    vault: Vault = VAULT
 
     def erasures(self, *, page: int = PAGE) -> Erasures:
         return Erasures(
             database=self.database,
             clock=self.clock,
             notes=NOTES,
-            vault=VAULT,
+            vault=self.vault,
             masking=MASKING,
             holds=LegalHolds(self.holds),
             page=page,
@@ -99,7 +101,12 @@ class FileRoom:
         arrival = Arrival(event=event, source="genesys", body=orjson.dumps(told), received_at=self.clock.now())
         with owing(*to):
             (receipt,) = record(
-                session, [arrival], notes=NOTES, vault=VAULT, now=self.clock.now(), dedupe_window=timedelta(minutes=10)
+                session,
+                [arrival],
+                notes=NOTES,
+                vault=self.vault,
+                now=self.clock.now(),
+                dedupe_window=timedelta(minutes=10),
             )
         return receipt
 

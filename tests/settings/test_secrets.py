@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import ConfigurationError
+from bridge.settings.secret_file import put_in_front
 from tests.settings.conftest import Load, Problems
 
 SOURCE = '[sources.s]\nformat = "genesys"\nverify = {{ scheme = "bearer", secrets = ["{}"] }}\n'
@@ -116,3 +117,50 @@ def test_a_client_secret_in_the_environment_may_name_a_file(load: Load, tmp_path
     secret = load("", **environ).genesys.client_secret
     assert secret is not None
     assert secret.reveal() == "from file"
+
+
+@pytest.mark.parametrize("between", [" ", ",", "\n", " , "])
+def test_the_secret_key_may_be_several_the_one_that_seals_first(load: Load, between: str) -> None:
+    settings = load("", BRIDGE_SECRET_KEY=between.join(["n" * 40, "o" * 40, "n" * 40]))
+    assert settings.secret_key is not None
+    assert settings.secret_key.reveal() == "n" * 40
+    assert [one.reveal() for one in settings.older_secret_keys] == ["o" * 40]
+    assert settings.secret_key_file is None
+
+
+def test_a_file_holds_a_secret_per_line(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("n" * 40 + "\n" + "o" * 40 + "\n")
+    settings = load("", BRIDGE_SECRET_KEY="file:keys")
+    assert len(settings.older_secret_keys) == 1
+    assert settings.secret_key_file == tmp_path / "keys"
+
+
+def test_a_phrase_is_one_secret(load: Load) -> None:
+    settings = load("", BRIDGE_SECRET_KEY="correct horse, battery staple of my company")
+    assert settings.secret_key is not None
+    assert settings.secret_key.reveal() == "correct horse, battery staple of my company"
+    assert settings.older_secret_keys == ()
+
+
+def test_lines_that_are_too_short_to_be_secrets_are_refused(problems: Problems) -> None:
+    (problem,) = problems("", BRIDGE_SECRET_KEY="n" * 40 + "\nhorse")
+    assert problem.startswith("BRIDGE_SECRET_KEY: holds several secrets")
+    assert "horse" not in problem
+
+
+def test_a_new_secret_is_put_in_front_whole_and_for_its_owner_alone(tmp_path: Path) -> None:
+    file, link = tmp_path / "key", tmp_path / "link"
+    file.write_text("old\n")
+    file.chmod(0o644)
+    link.symlink_to(file)
+    put_in_front(link, "new")
+    assert file.read_text() == "new\nold\n"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert link.is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["key", "link"]
+
+
+def test_a_file_that_is_not_there_is_told_and_nothing_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="by hand"):
+        put_in_front(tmp_path / "key", "new")
+    assert list(tmp_path.iterdir()) == []

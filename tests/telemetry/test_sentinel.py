@@ -50,7 +50,9 @@ def told() -> Iterator[list[str]]:
 
 @pytest.fixture
 def sentinel(database: Database, clock: FakeClock) -> Sentinel:
-    return Sentinel(database=database, clock=clock, expected=EXPECTED, sources=[SOURCE], public_key=SIGNER.public_key)
+    return Sentinel(
+        database=database, clock=clock, expected=EXPECTED, sources=[SOURCE], trusted_keys={SIGNER.public_key}
+    )
 
 
 def owe(database: Database, now: datetime, destination: str, *, lane_id: int = 1, **lane: Any) -> str:
@@ -83,7 +85,7 @@ def test_a_stall_is_told_and_alerts_are_delivered_without_a_worker(
         clock=clock,
         expected=EXPECTED,
         sources=[],
-        public_key=SIGNER.public_key,
+        trusted_keys={SIGNER.public_key},
         while_stalled=lambda: delivered.append("alerts"),
     )
     sentinel.look()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from flask import Flask
 
@@ -49,6 +49,7 @@ def make_api(
     vault: Vault,
     wanted: Mapping[str, Wants],
     public_key: str,
+    trusted_keys: Collection[str],
     commands: CommandRoom,
     holds: LegalHolds,
     erasures: Erasures,
@@ -57,7 +58,8 @@ def make_api(
 ) -> None:
     """Install the API into `app`, which answers refusals itself (`problems.install_problem_handlers`).
 
-    `public_key` (base64) is what the audit is signed with; `wanted` says for each destination what it would be owed;
+    `public_key` (base64) is what the audit is signed with, `trusted_keys` what it may have been signed with;
+    `wanted` says for each destination what it would be owed;
     `trusted_proxies` are believed about whose address a request comes from.
     """
     rooms = Rooms(
@@ -68,6 +70,7 @@ def make_api(
         vault=vault,
         wanted=wanted,
         public_key=public_key,
+        trusted_keys=trusted_keys,
         trusted_proxies=trusted_proxies,
         wrong_tokens=WrongTokens(clock),
         commands=commands,

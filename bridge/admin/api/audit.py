@@ -52,7 +52,7 @@ def verify_audit(call: Call, asked: ExternalHead | None) -> Verification:
     Give a head that you kept, or nothing, to check the chain against.
     """
     with call.rooms.database.read() as session:
-        found = verify(session, trusted={call.rooms.public_key}, external=asked)
+        found = verify(session, trusted=call.rooms.trusted_keys, external=asked)
     with call.rooms.database.write() as session:
         call.note(session, "audit.verified", "audit:chain", sealed=found.sealed, problem=found.problem)
     return found

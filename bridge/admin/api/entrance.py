@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,6 +46,8 @@ class Rooms:
     wanted: Mapping[str, Wants]
     #: Base64: what the audit's heads are signed with.
     public_key: str
+    #: Those that may have signed: this one, and those from before.
+    trusted_keys: Collection[str]
     trusted_proxies: Sequence[Network]
     wrong_tokens: WrongTokens
     #: Where commands are given.

@@ -55,7 +55,8 @@ class EventSchema(Shape):
     duplicates = fields.Integer()
     state = fields.String(metadata={"enum": ["recorded", "unreadable"]})
     correlation_id = fields.String(allow_none=True)
-    payload = fields.Raw(metadata={"description": "Personal data is masked."})
+    payload = fields.Raw(metadata={"description": "Personal data is masked; null where it was erased."})
+    erased = fields.Boolean(metadata={"description": "True: its envelope is all that is left."})
     errors = fields.List(fields.Nested(FieldErrorSchema), allow_none=True)
     deliveries = fields.List(fields.Nested(OwedDeliverySchema))
 

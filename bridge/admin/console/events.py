@@ -11,6 +11,7 @@ from bridge.admin.api.queries import EventQuerySchema, ReasonSchema
 from bridge.admin.console.door import Visit, page
 from bridge.admin.console.queries import read_listing, read_order
 from bridge.admin.console.rendering import show
+from bridge.admin.search.events import FoundEvent
 from bridge.events import COMMANDS
 
 _QUERY = EventQuerySchema()
@@ -28,17 +29,19 @@ def events(visit: Visit) -> Response:
 
 @page("/events/<uuid:event_id>", right=Right.LOOK)
 def event(visit: Visit, event_id: str) -> Response:
-    return _event_page(visit, event_id, get_raw_body(visit.call, event_id))
+    found = get_event(visit.call, event_id)
+    return _event_page(visit, found, None if found.payload is None else get_raw_body(visit.call, event_id))
 
 
 @page("/events/<uuid:event_id>/reveal", right=Right.REVEAL, method="POST")
 def reveal(visit: Visit, event_id: str) -> Response:
     order = read_order(_REASON, {"reason": request.form.get("reason", "")})
-    return _event_page(visit, event_id, reveal_raw_body(visit.call, order, event_id))
+    revealed = reveal_raw_body(visit.call, order, event_id)
+    return _event_page(visit, get_event(visit.call, event_id), revealed)
 
 
-def _event_page(visit: Visit, event_id: str, body: dict[str, object]) -> Response:
-    found = get_event(visit.call, event_id)
+def _event_page(visit: Visit, found: FoundEvent, body: dict[str, object] | None) -> Response:
+    """`body` None: it was erased, or cannot be opened."""
     shown = [get_delivery(visit.call, one.id) for one in found.deliveries[-_MOST_DELIVERIES:]]
     return show(
         "event.html",
