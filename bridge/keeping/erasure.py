@@ -167,11 +167,11 @@ class Erasures:
         with self._database.write() as session:
             # From here on nobody records under the key; what they had begun is committed, and looked at while it can
             # still be read.
-            doomed = data_keys.lock(session, subject)
+            data_keys.lock(session, subject)
             self._search.look_again(session, order, subject, found)
-            data_keys.destroy(session, doomed, now=self._clock.now())
-            self._note(session, order, "erasure.begun", subject, keys=len(doomed))
-            return doomed, ledger.newest_event(session, subject)
+            destroyed = data_keys.destroy(session, subject, now=self._clock.now())
+            self._note(session, order, "erasure.begun", subject, keys=len(destroyed))
+            return destroyed, ledger.newest_event(session, subject)
 
     def _clean_page(
         self, session: Session, order: ErasureOrder, subject: str, page: Sequence[Found], destroyed: list[str]

@@ -82,10 +82,12 @@ def lock(session: Session, subject: str) -> list[str]:
     return list(session.scalars(_LOCK_ALIVE, {"subject": subject}))
 
 
-def destroy(session: Session, key_ids: Sequence[str], *, now: datetime) -> None:
-    """Destroy keys that this transaction has locked."""
-    if key_ids:
-        session.execute(_DESTROY, {"keys": list(key_ids), "now": now})
+def destroy(session: Session, subject: str, *, now: datetime) -> list[str]:
+    """Destroy the key of `subject` once nobody records with it; the ids of the keys that were destroyed."""
+    doomed = lock(session, subject)
+    if doomed:
+        session.execute(_DESTROY, {"keys": doomed, "now": now})
+    return doomed
 
 
 def file_destroyed(session: Session, subject: str, *, now: datetime) -> str:
