@@ -472,7 +472,7 @@ class LegalHoldRow(Base):
             name="hold_names_one_thing",
         ),
         CheckConstraint(
-            "(customer IS NOT NULL) = (customer_shown IS NOT NULL AND released_at IS NULL)", name="hold_customer"
+            "(sealed_customer IS NOT NULL) = (customer_shown IS NOT NULL AND released_at IS NULL)", name="hold_customer"
         ),
         CheckConstraint(
             "(interaction_type IS NULL) = (range_start IS NULL) AND (interaction_type IS NULL) = (range_end IS NULL)",
@@ -492,8 +492,8 @@ class LegalHoldRow(Base):
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     #: Exactly one of subject, customer and type is held.
     subject: Mapped[str | None] = mapped_column(Subject)
-    #: As it was given, because bodies are matched with it; gone with the release, when nothing is matched any more.
-    customer: Mapped[str | None] = mapped_column(String(255))
+    #: Encrypted; bodies are matched with it. Gone with the release, when nothing is matched any more.
+    sealed_customer: Mapped[bytes | None] = mapped_column(LargeBinary)
     #: Masked; stays.
     customer_shown: Mapped[str | None] = mapped_column(String(300))
     interaction_type: Mapped[str | None] = mapped_column(String(32))

@@ -17,8 +17,9 @@ from bridge.clock import new_id, rfc3339
 from bridge.commands.purges import PurgeView, purges_under
 from bridge.errors import Conflict, FieldError, Invalid
 from bridge.genesys.purge_policy import INTERACTION_TYPES
+from bridge.privacy.customers import customer_name
 from bridge.privacy.hold_ledger import insert_hold, release_hold
-from bridge.privacy.holds import LegalHolds, held_range, placed_hold
+from bridge.privacy.holds import LegalHolds, declared_hold, held_range
 from bridge.privacy.text import mask_value
 from bridge.settings.model import LegalHold
 from bridge.tables import LegalHoldRow
@@ -49,8 +50,7 @@ def look_at_hold(session: Session, holds: LegalHolds, hold_id: str) -> HoldWithP
 def preview_hold(session: Session, wanted: LegalHold) -> Sequence[PurgeView]:
     """The open purges that it would cover. Raises Invalid as `place_hold` does."""
     check_hold(wanted)
-    (hold,) = LegalHolds([wanted]).declared
-    return purges_under(session, hold)
+    return purges_under(session, declared_hold(wanted))
 
 
 def check_hold(wanted: LegalHold) -> None:
@@ -67,11 +67,12 @@ def place_hold(
     check_hold(wanted)
     hold_id = new_id()
     start, end = held_range(wanted) if wanted.type is not None else (None, None)
+    customer = wanted.customer
     row = {
         "id": hold_id,
         "subject": wanted.subject,
-        "customer": wanted.customer,
-        "customer_shown": None if wanted.customer is None else mask_value(wanted.customer),
+        "sealed_customer": None if customer is None else holds.seal(session, hold_id, customer, now=now),
+        "customer_shown": None if customer is None else mask_value(customer),
         "interaction_type": wanted.type,
         "range_start": start,
         "range_end": end,
@@ -81,7 +82,9 @@ def place_hold(
     }
     insert_hold(session, row)
     stored = session.get_one(LegalHoldRow, hold_id)
-    placed = HoldWithPurges(hold=read_hold(session, holds, hold_id), purges=purges_under(session, placed_hold(stored)))
+    placed = HoldWithPurges(
+        hold=read_hold(session, holds, hold_id), purges=purges_under(session, holds.placed(session, stored))
+    )
     purges = placed.as_told()["purges"]
     details = _told(placed.hold) | ({"openPurges": purges} if purges else {})
     _note(session, "hold.placed", hold_id, wanted.reason, details, actor, now, notes)
@@ -121,7 +124,7 @@ def _errors(wanted: LegalHold) -> Iterator[FieldError]:
         yield FieldError(field=given[1] if given else "subject", rule="exactly_one", message=message)
     if wanted.subject is not None and not _SUBJECT.fullmatch(wanted.subject):
         yield FieldError(field="subject", rule="subject", message="must be a subject like conversation:<id>")
-    if wanted.customer is not None and not wanted.customer.strip():
+    if wanted.customer is not None and not customer_name(wanted.customer):
         yield FieldError(field="customer", rule="required", message="must not be blank")
     for name, longest in _LONGEST.items():
         if len(getattr(wanted, name) or "") > longest:

@@ -118,5 +118,5 @@ def _refuse_customer(holds: Sequence[Hold], order: ErasureOrder) -> None:
         return
     asked = customer_name(order.customer)
     for hold in holds:
-        if hold.customer is not None and customer_name(hold.customer) == asked:
+        if not hold.is_readable or (hold.customer is not None and customer_name(hold.customer) == asked):
             raise Held(hold)

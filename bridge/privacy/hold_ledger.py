@@ -57,6 +57,8 @@ _IN_FORCE = select(LegalHoldRow).where(LegalHoldRow.released_at.is_(None)).order
 _RELEASE = (
     update(_HOLD)
     .where(_HOLD.c.id == bindparam("hold"), _HOLD.c.released_at.is_(None))
-    .values(released_at=bindparam("now"), released_by=bindparam("by"), release_reason=bindparam("why"), customer=None)
+    .values(
+        released_at=bindparam("now"), released_by=bindparam("by"), release_reason=bindparam("why"), sealed_customer=None
+    )
     .returning(_HOLD.c.id)
 )

@@ -16,11 +16,17 @@ from uuid import UUID
 import orjson
 from sqlalchemy.orm import Session
 
+from bridge.privacy.customers import customer_name
+from bridge.privacy.data_keys import CUSTOMERS
 from bridge.privacy.hold_ledger import holds_in_force, wait_for_placing
+from bridge.privacy.key_ring import CANNOT_OPEN, Altered
 from bridge.privacy.text import mask_text
+from bridge.privacy.vault import Vault
 from bridge.settings.model import LegalHold
 from bridge.tables import LegalHoldRow
 
+#: Where a customer is sealed for.
+_CUSTOMER_COLUMN: Final = "legal_hold.customer"
 _LAST_DAY: Final = date.max - timedelta(days=1)
 #: Subjects that are no interaction, whatever their events tell.
 _NO_INTERACTION: Final = ("record:", "contact:", "audit:")
@@ -43,20 +49,55 @@ class Hold:
     end: datetime | None = None
     #: Masked.
     reason: str = ""
+    #: False: whom it holds cannot be decrypted here, so that it covers everything.
+    is_readable: bool = True
 
 
 class LegalHolds:
     """The holds of both places."""
 
-    def __init__(self, declared: Sequence[LegalHold]) -> None:
+    def __init__(self, declared: Sequence[LegalHold], vault: Vault) -> None:
         """`declared`: those of bridge.toml, in its order."""
+        self._vault = vault
         #: Those of bridge.toml: in force for as long as they stand there.
-        self.declared = [_declared(hold, place) for place, hold in enumerate(declared, start=1)]
+        self.declared = [declared_hold(hold, place) for place, hold in enumerate(declared, start=1)]
 
     def in_force(self, session: Session) -> list[Hold]:
         """All that are in force, and stay so until the session's transaction ends."""
         wait_for_placing(session)
-        return [*self.declared, *map(placed_hold, holds_in_force(session))]
+        return [*self.declared, *(self.placed(session, row) for row in holds_in_force(session))]
+
+    def placed(self, session: Session, row: LegalHoldRow) -> Hold:
+        """A hold that was placed, as it counts while it is in force."""
+        customer, is_readable = None, True
+        if row.sealed_customer is not None:
+            try:
+                customer = self._customer(session, row.id, row.sealed_customer)
+            except CANNOT_OPEN:
+                is_readable = False
+        return Hold(
+            id=row.id,
+            name=_name(row.id, row.subject, row.interaction_type, row.reason),
+            subject=row.subject,
+            customer=customer,
+            type=row.interaction_type,
+            start=row.range_start,
+            end=row.range_end,
+            reason=row.reason,
+            is_readable=is_readable,
+        )
+
+    def seal(self, session: Session, hold_id: str, customer: str, *, now: datetime) -> bytes:
+        """The customer of a hold that is to be placed, as it is kept. Raises SecretMissing."""
+        key = self._vault.keys(session, {CUSTOMERS}, now=now).by_scope[CUSTOMERS]
+        return key.seal(customer.encode(), row=hold_id, column=_CUSTOMER_COLUMN)
+
+    def _customer(self, session: Session, hold_id: str, sealed: bytes) -> str:
+        """Raises Altered, SecretMissing."""
+        key = self._vault.key_of_customers(session)
+        if key is None:
+            raise Altered("The key that the hold is encrypted with is gone.")
+        return key.open(sealed, row=hold_id, column=_CUSTOMER_COLUMN).decode()
 
 
 def holding_range(holds: Sequence[Hold], interaction_type: str, start: datetime, end: datetime) -> list[Hold]:
@@ -78,17 +119,19 @@ def holding_event(holds: Sequence[Hold], *, subject: str, body: bytes, happened:
     return [hold for hold in holds if _covers_event(hold, subject, words, happened)]
 
 
-def placed_hold(row: LegalHoldRow) -> Hold:
-    """A hold that was placed, as it counts while it is in force."""
+def declared_hold(hold: LegalHold, place: int = 0) -> Hold:
+    """A hold of bridge.toml, at its place there, from 1 on."""
+    reason = mask_text(hold.reason)
+    start, end = held_range(hold) if hold.type is not None else (None, None)
     return Hold(
-        id=row.id,
-        name=_name(row.id, row.subject, row.interaction_type, row.reason),
-        subject=row.subject,
-        customer=row.customer,
-        type=row.interaction_type,
-        start=row.range_start,
-        end=row.range_end,
-        reason=row.reason,
+        id=str(UUID(int=place)),
+        name=_name(f"{place} of bridge.toml", hold.subject, hold.type, reason),
+        subject=hold.subject,
+        customer=hold.customer,
+        type=hold.type,
+        start=start,
+        end=end,
+        reason=reason,
     )
 
 
@@ -105,27 +148,14 @@ def held_range(hold: LegalHold) -> tuple[datetime, datetime]:
     return _moment(begins), _moment(ends)
 
 
-def _declared(hold: LegalHold, place: int) -> Hold:
-    reason = mask_text(hold.reason)
-    start, end = held_range(hold) if hold.type is not None else (None, None)
-    return Hold(
-        id=str(UUID(int=place)),
-        name=_name(f"{place} of bridge.toml", hold.subject, hold.type, reason),
-        subject=hold.subject,
-        customer=hold.customer,
-        type=hold.type,
-        start=start,
-        end=end,
-        reason=reason,
-    )
-
-
 def _name(which: str, subject: str | None, interaction_type: str | None, reason: str) -> str:
     what = "a subject" if subject else f"type {interaction_type}" if interaction_type else "a customer"
     return f"{which} on {what} ({reason})" if reason else f"{which} on {what}"
 
 
 def _covers_event(hold: Hold, subject: str, words: set[str] | None, happened: Sequence[datetime]) -> bool:
+    if not hold.is_readable:
+        return True
     if hold.type is not None:
         return not subject.startswith(_NO_INTERACTION) and any(_covers_time(hold, at) for at in happened)
     return hold.subject == subject or words is None or _names(hold) <= words
@@ -138,7 +168,7 @@ def _covers_time(hold: Hold, at: datetime) -> bool:
 def _names(hold: Hold) -> set[str]:
     """The words by which a body names what is held, all of them: `record:Item/7` is Item and 7."""
     if hold.customer is not None:
-        return {hold.customer.casefold()}
+        return {customer_name(hold.customer)}
     kind, _, rest = (hold.subject or "").partition(":")
     if kind != "record":
         return {rest.casefold()}
@@ -147,7 +177,7 @@ def _names(hold: Hold) -> set[str]:
 
 
 def _words(body: bytes) -> set[str] | None:
-    """Every value and key in a body, as text; None where it cannot be read."""
+    """Every value and key in a body, as text, and as a customer may be spelled; None where it cannot be read."""
     try:
         return set(_flattened(orjson.loads(body)))
     except orjson.JSONDecodeError:
@@ -165,6 +195,7 @@ def _flattened(value: Any) -> Iterator[str]:
                 yield from _flattened(one)
         case str():
             yield value.casefold()
+            yield customer_name(value)
         case int():
             yield str(value)
 

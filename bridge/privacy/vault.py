@@ -122,9 +122,17 @@ class Vault:
 
     def subjects_of(self, session: Session, customer: str) -> list[str]:
         """Every subject whose events name the customer, by id, phone number or e-mail address; sorted."""
+        key = self.key_of_customers(session)
+        return [] if key is None else customer_index.subjects_of(session, key.hash(customer_name(customer)))
+
+    def key_of_customers(self, session: Session) -> DataKey | None:
+        """What customers are hashed, and sealed, with; never destroyed. None: nobody was named yet.
+
+        Raises SecretMissing.
+        """
         for key in data_keys.alive(session, {CUSTOMERS}):
-            return customer_index.subjects_of(session, self._unwrapped(key).hash(customer_name(customer)))
-        return []
+            return self._unwrapped(key)
+        return None
 
     def payload(self, event_id: str, row: SealedRow) -> dict[str, Any] | None:
         """The payload of a row that has the columns of PAYLOAD; None: it was erased. Raises Altered, SecretMissing."""

@@ -17,7 +17,7 @@ def upgrade() -> None:
         "legal_hold",
         sa.Column("id", sa.String(36), primary_key=True),
         sa.Column("subject", sa.String(600)),
-        sa.Column("customer", sa.String(255)),
+        sa.Column("sealed_customer", sa.LargeBinary),
         sa.Column("customer_shown", sa.String(300)),
         sa.Column("interaction_type", sa.String(32)),
         sa.Column("range_start", MOMENT),
@@ -34,7 +34,7 @@ def upgrade() -> None:
             name="hold_names_one_thing",
         ),
         sa.CheckConstraint(
-            "(customer IS NOT NULL) = (customer_shown IS NOT NULL AND released_at IS NULL)", name="hold_customer"
+            "(sealed_customer IS NOT NULL) = (customer_shown IS NOT NULL AND released_at IS NULL)", name="hold_customer"
         ),
         sa.CheckConstraint(
             "(interaction_type IS NULL) = (range_start IS NULL) AND (interaction_type IS NULL) = (range_end IS NULL)",

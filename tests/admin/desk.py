@@ -111,7 +111,7 @@ def make_desk(
 ) -> Desk:
     """The desk over `commands` (by default no organisation is configured) and what is `seen` of destinations;
     `declared` are the holds of bridge.toml."""
-    app, holds = Flask("tests"), LegalHolds(declared)
+    app, holds = Flask("tests"), LegalHolds(declared, VAULT)
     install_problem_handlers(app)
     make_api(
         app,

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from bridge.admin.access import Role
 from bridge.clock import new_id
@@ -70,6 +70,9 @@ def test_nobody_is_told_which_customer_is_held(desk: Desk) -> None:
     assert CUSTOMER not in json.dumps(told)
     assert CUSTOMER not in str(entries(desk.database, "hold.placed")[0].reason)
     assert place(desk, customer="C-42")["customer"] == "C***"
+    with desk.database.read() as session:
+        rows = session.execute(text("SELECT * FROM legal_hold")).all()
+    assert CUSTOMER not in repr(rows)
 
 
 def test_with_its_release_a_hold_forgets_its_customer(desk: Desk) -> None:
@@ -83,7 +86,7 @@ def test_with_its_release_a_hold_forgets_its_customer(desk: Desk) -> None:
         "release_reason": "the case is closed",
     }  # fmt: skip
     with desk.database.read() as session:
-        assert session.get_one(LegalHoldRow, placed["id"]).customer is None
+        assert session.get_one(LegalHoldRow, placed["id"]).sealed_customer is None
     (noted,) = entries(desk.database, "hold.released")
     assert (noted.actor, noted.reason) == (admin.actor, "the case is closed")
     assert noted.details == {"holdId": placed["id"], "customer": "a***@example.com"}

@@ -29,6 +29,7 @@ from bridge.tables import (
 from tests.admin.desk import SIGNER
 from tests.admin.stock import Stock, id_at, stock
 from tests.commands.office import purge_policy
+from tests.fakes import VAULT
 from tests.outbox.yard import NOTES
 
 #: What a hostile sender puts wherever text may stand.
@@ -170,15 +171,12 @@ def held(database: Database, now: datetime) -> list[str]:
         LegalHold(customer="C-4711", reason="case 7 of 2026, Meier against us"),
         LegalHold(type="voice", from_=date(2026, 3, 1), to=date(2026, 3, 31), reason="audit of the March campaign"),
     ]
+    holds = LegalHolds((), VAULT)
     with database.write() as session:
-        placed = [
-            place_hold(session, LegalHolds(()), one, actor="cli:eva", now=now - timedelta(hours=3), notes=NOTES)
-            for one in wanted
-        ]
+        earlier = now - timedelta(hours=3)
+        placed = [place_hold(session, holds, one, actor="cli:eva", now=earlier, notes=NOTES) for one in wanted]
         ids = [one.hold.id for one in placed]
-        release(
-            session, LegalHolds(()), ids[0], reason="the regulator is content", actor="cli:eva", now=now, notes=NOTES
-        )
+        release(session, holds, ids[0], reason="the regulator is content", actor="cli:eva", now=now, notes=NOTES)
     return ids
 
 

@@ -53,7 +53,7 @@ class Attic:
             notes=NOTES,
             vault=VAULT,
             settings=self.settings,
-            holds=LegalHolds(self.holds),
+            holds=LegalHolds(self.holds, VAULT),
             audit=audit,
             rng=Random(1),
         )

@@ -72,7 +72,7 @@ class FileRoom:
             notes=NOTES,
             vault=self.vault,
             masking=MASKING,
-            holds=LegalHolds(self.holds),
+            holds=LegalHolds(self.holds, self.vault),
             page=page,
         )
 

@@ -8,9 +8,10 @@ from bridge.admin.holds import HoldWithPurges, place_hold, release
 from bridge.database import Database
 from bridge.privacy.holds import LegalHolds
 from bridge.settings.model import LegalHold
+from tests.fakes import VAULT
 from tests.outbox.yard import NOTES
 
-NONE_DECLARED = LegalHolds(())
+NONE_DECLARED = LegalHolds((), VAULT)
 
 
 def place(
