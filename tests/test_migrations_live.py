@@ -13,6 +13,8 @@ from bridge.outbox.contract import ClaimedDelivery, Delivered, Outcome
 from tests.fakes import FakeClock
 from tests.outbox.yard import FakeDestination, actions, dispatcher, owe, states
 
+#: The oldest that this version's worker can work on: it reads keys.
+WORKABLE = "0007"
 REVISIONS = sorted(path.name[:4] for path in Path(__file__).parent.parent.glob("migrations/versions/[0-9]*.py"))
 
 
@@ -29,7 +31,7 @@ def test_what_waited_before_a_migration_is_delivered_after_it(empty_database_url
     database.close()
 
 
-@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize("revision", [revision for revision in REVISIONS if revision >= WORKABLE])
 def test_a_worker_goes_on_while_the_database_is_migrated_under_it(empty_database_url: str, revision: str) -> None:
     working, migrating = open_database(empty_database_url), open_database(empty_database_url)
     clock, begun, go = FakeClock(), threading.Event(), threading.Event()

@@ -343,6 +343,8 @@ def test_what_is_sealed_with_its_sources_key_is_overwritten_and_the_key_stays(ro
 def test_a_destroyed_key_is_in_the_file_no_more(room: FileRoom) -> None:
     """Not even in what SQLite would leave of a row that became shorter."""
     room.record()
+    for number in range(40):
+        room.record(f"conversation:{number}", to=())
     with room.database.read() as session:
         wrapped = session.execute(text("SELECT wrapped FROM data_key WHERE scope = :eva"), {"eva": EVA}).scalar_one()
     room.erase()
