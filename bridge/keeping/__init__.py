@@ -15,5 +15,6 @@ or younger than its time: an event without some of its deliveries would look lik
 | lane | with its last delivery, unless it knows a version: that is what tells stale from new |
 | replay order, purge, token, destination | never: they are as few as the people who make them |
 
-What a legal hold covers stays. What is forgotten frees its keys: sent again, it is a new event.
+What a legal hold covers stays, and so does a rejection whose kept body it covers. What is forgotten frees its keys:
+sent again, it is a new event.
 """

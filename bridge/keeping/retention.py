@@ -168,11 +168,26 @@ class Retention:
             going = [one for one in page if one.at <= old.rejections]
             for batch in in_batches(going, lambda one: 1 + one.bytes // PAGE_BYTES, BATCH):
                 with self._database.write() as session:
-                    stand.counts["rejections"] += ledger.forget_rejections(session, [one.id for one in batch])
+                    stand.counts["rejections"] += self._forget_free_rejections(session, [one.id for one in batch])
                     self._keep(session, lease, stand)
                 yield
             is_end = len(page) < PAGE or is_beyond(page[-1].at, old.rejections, self._clock.now())
             after = page[-1].id if page else ""
+
+    def _forget_free_rejections(self, session: Session, ids: Sequence[str]) -> int:
+        """Forget those that no hold covers; how many. One without a body tells of nobody."""
+        holds = self._holds.in_force(session)
+        rejections = ledger.rejected_bodies(session, ids) if holds else ()
+        held = {one.id for one in rejections if self._is_rejection_held(one, holds)}
+        return ledger.forget_rejections(session, [one for one in ids if one not in held])
+
+    def _is_rejection_held(self, rejection: ledger.Old, holds: Sequence[Hold]) -> bool:
+        """What it was about nobody could tell when it was refused; in doubt it is held."""
+        try:
+            body = self._vault.rejected_body(rejection.id, rejection)
+        except CANNOT_OPEN:
+            return True
+        return bool(holding_event(holds, subject="", body=body, happened=[rejection.at]))
 
     def _remove_audit(self, lease: ChoreLease, stand: Stand, old: Until) -> Iterator[None]:
         def is_free(session: Session) -> bool:

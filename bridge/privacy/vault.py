@@ -157,6 +157,13 @@ class Vault:
         key = self._key_of(row)
         return None if key is None else key.open(row.body, row=event_id, column=BODY_COLUMN)
 
+    def rejected_body(self, rejection_id: str, row: SealedRow) -> bytes:
+        """The kept body of a rejection, with `key_id`, `wrapped` and `wrapped_by`. Raises Altered, SecretMissing."""
+        if row.key_id is None:
+            return row.body  # type: ignore[no-any-return]
+        key = DataKey(row.key_id, self.ring.unwrap(row.key_id, row.wrapped, row.wrapped_by))
+        return key.open(row.body, row=rejection_id, column=REJECTION_COLUMN)
+
     def _key_of(self, row: SealedRow) -> DataKey | None:
         if is_erased(row):
             return None

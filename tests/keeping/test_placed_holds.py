@@ -9,9 +9,12 @@ from time import monotonic
 import pytest
 from sqlalchemy import Connection, text
 
+from bridge.clock import new_id
 from bridge.database import Database, open_database
+from bridge.intake.ledger import Rejection, insert_rejections
 from bridge.keeping.retention import BATCH
 from bridge.settings.model import LegalHold
+from tests.fakes import VAULT
 from tests.keeping.attic import DAY, Attic
 from tests.keeping.test_runs import fill, steps
 from tests.moments import just_before
@@ -61,6 +64,26 @@ def test_a_hold_that_is_placed_between_two_batches_keeps_what_the_next_would_hav
     assert attic.noted()[-1]["held"] == 3
 
 
+def test_the_body_of_a_rejection_is_held_where_it_names_whom_a_hold_protects(attic: Attic) -> None:
+    bodies = (b'{"customer": {"id": "C-7"}}', b'{"customer": {"id": "C-8"}}', b'{"customer": "C-7', None)
+    now = attic.clock.now()
+    rejections = [
+        Rejection(
+            id=new_id(), at=now, source="genesys", cause="x", status=422, address="::1", size=9, body=body
+        )
+        for body in bodies
+    ]  # fmt: skip
+    with attic.database.write() as session:
+        insert_rejections(session, VAULT, rejections, now=now)
+    hold = place(attic.database, now, customer="c-7").hold
+    attic.clock.advance(7 * DAY)
+    attic.run()
+    assert _rejections(attic) == [rejections[0].id, rejections[2].id]  # of what cannot be read nobody knows
+    release_again(attic.database, attic.clock.now(), hold.id)
+    attic.run()
+    assert _rejections(attic) == []
+
+
 @only_postgresql
 def test_a_batch_waits_for_a_hold_that_is_being_placed(attic: Attic, other: Database) -> None:
     """On SQLite there is only one writer at a time."""
@@ -101,6 +124,11 @@ def test_a_hold_waits_for_the_batch_that_is_being_removed(attic: Attic, other: D
         attic.run()
     placing.join(10)
     assert seen == [0]
+
+
+def _rejections(attic: Attic) -> list[str]:
+    with attic.database.read() as session:
+        return list(session.scalars(text("SELECT id FROM rejection ORDER BY id")))
 
 
 def _run(attic: Attic, run: Callable[..., Iterator[None]]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields, post_load
 
@@ -26,6 +27,8 @@ class ErasureWish:
 class ErasureOrderSchema(Schema):
     """Exactly one of subject and customer; a reason unless it is a dry run."""
 
+    example: ClassVar[Mapping[str, object]] = {"customer": "eva@example.com", "dry_run": True}
+
     subject = Line(longest=LONGEST_SUBJECT, load_default=None)
     customer = Line(load_default=None)
     reason = Reason(load_default=None)
@@ -41,6 +44,13 @@ class ErasureOrderSchema(Schema):
 class DeliveredBeforeSchema(Shape):
     """What a destination has got, and we cannot recall."""
 
+    example: ClassVar[Mapping[str, Any]] = {
+        "destination": "crm",
+        "deliveries": 12,
+        "first_at": "2026-03-02T08:30:00Z",
+        "last_at": "2026-05-01T10:15:00Z",
+    }
+
     destination = fields.String()
     deliveries = fields.Integer()
     first_at = Moment()
@@ -49,6 +59,16 @@ class DeliveredBeforeSchema(Shape):
 
 class ErasureReportSchema(Shape):
     """What was erased; of a dry run, what would be."""
+
+    example: ClassVar[Mapping[str, Any]] = {
+        "dry_run": True,
+        "subjects": ["conversation:4f1c2a7e"],
+        "events": 12,
+        "erased_before": 0,
+        "delivered": [DeliveredBeforeSchema.example],
+        "cancelled": {"erp": 1},
+        "in_flight": {},
+    }
 
     dry_run = fields.Boolean(metadata={"description": "True: nothing was erased, this is what would be."})
     subjects = fields.List(

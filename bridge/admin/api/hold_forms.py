@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields, post_load
 
@@ -41,6 +41,8 @@ class HoldQuerySchema(PageQuerySchema):
 class HoldOrderSchema(Schema):
     """Exactly one of subject, customer, and type with from and to."""
 
+    example: ClassVar[Mapping[str, object]] = {"customer": "C-4711", "reason": "case 7 of 2026"}
+
     subject = Line(longest=LONGEST_SUBJECT, load_default=None)
     customer = Line(load_default=None)
     type = Choice(INTERACTION_TYPES, load_default=None)
@@ -54,6 +56,25 @@ class HoldOrderSchema(Schema):
 
 
 class HoldSchema(Shape):
+    """A legal hold, of either place."""
+
+    example: ClassVar[Mapping[str, Any]] = {
+        "id": "01a20375-4d5e-7f60-8a9b-acbdcedfe0f2",
+        "origin": "placed",
+        "active": True,
+        "subject": None,
+        "customer": "C***",
+        "type": None,
+        "from": None,
+        "to": None,
+        "reason": "case 7 of 2026",
+        "placed_by": "token:01a20375-0000-7000-8000-000000000001",
+        "placed_at": "2026-05-01T10:15:00Z",
+        "released_by": None,
+        "released_at": None,
+        "release_reason": None,
+    }
+
     id = fields.String()
     origin = fields.String(
         metadata={"enum": ["placed", holds.DECLARED], "description": "`bridge.toml`: it is released by taking it out."}
@@ -73,6 +94,10 @@ class HoldSchema(Shape):
 
 
 class HeldPurgeSchema(Shape):
+    """An open purge that a hold covers."""
+
+    example: ClassVar[Mapping[str, Any]] = {"id": "01a20375-4d5e-7f60-8a9b-acbdcedfe0f1", "state": "awaiting_approval"}
+
     id = fields.String()
     state = fields.String(
         metadata={"description": "`running`: Genesys may have begun already. In any other state it will be refused."}
@@ -80,6 +105,10 @@ class HeldPurgeSchema(Shape):
 
 
 class HoldWithPurgesSchema(HoldSchema):
+    """A legal hold, and the open purges that it covers."""
+
+    example: ClassVar[Mapping[str, Any]] = {**HoldSchema.example, "purges": [HeldPurgeSchema.example]}
+
     purges = fields.List(fields.Nested(HeldPurgeSchema), metadata={"description": "Open purges that it covers."})
 
 
