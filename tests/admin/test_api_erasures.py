@@ -88,6 +88,16 @@ def test_a_placed_hold_refuses_it_and_names_itself(desk: Desk, room: FileRoom, h
 
 
 @sqlite_only
+def test_a_hold_on_a_type_refuses_to_erase_any_interaction_of_its_range(desk: Desk, room: FileRoom) -> None:
+    """An event does not tell the interaction's type."""
+    admin = desk.sits(Role.ADMIN)
+    admin.post("/holds", {"type": "voice", "from": "2026-04-01", "to": "2026-04-30", "reason": "another month"})
+    assert order(desk, subject="conversation:adam", reason=WHY).status_code == 200
+    admin.post("/holds", {"type": "voice", "from": "2026-05-01", "to": "2026-05-01", "reason": "case 7"})
+    assert order(desk, subject=EVA, reason=WHY).status_code == 409
+
+
+@sqlite_only
 def test_a_hold_of_bridge_toml_refuses_it_as_well(database: Database, clock: FakeClock) -> None:
     desk = make_desk(database, clock, declared=[LegalHold(customer=CUSTOMER, reason="case 7")])
     filled(desk)
