@@ -19,10 +19,9 @@ from bridge.errors import Conflict, FieldError, Invalid
 from bridge.genesys.purge_policy import INTERACTION_TYPES
 from bridge.privacy.customers import customer_name
 from bridge.privacy.hold_ledger import insert_hold, release_hold
-from bridge.privacy.holds import LegalHolds, declared_hold, held_range
+from bridge.privacy.holds import Hold, LegalHolds, declared_hold, held_range
 from bridge.privacy.text import mask_value
 from bridge.settings.model import LegalHold
-from bridge.tables import LegalHoldRow
 
 _LONGEST: Final = {"subject": 600, "customer": 255}
 _SUBJECT: Final = re.compile(r"[a-z]+:[^\x00-\x1f\x7f]+")
@@ -42,9 +41,7 @@ class HoldWithPurges:
 
 def look_at_hold(session: Session, holds: LegalHolds, hold_id: str) -> HoldWithPurges:
     """One hold, of either place. Raises NotFound."""
-    found = read_hold(session, holds, hold_id)
-    in_force = next((hold for hold in holds.in_force(session) if hold.id == hold_id), None)
-    return HoldWithPurges(hold=found, purges=[] if in_force is None else purges_under(session, in_force))
+    return _with_purges(session, read_hold(session, holds, hold_id))
 
 
 def preview_hold(session: Session, wanted: LegalHold) -> Sequence[PurgeView]:
@@ -81,10 +78,7 @@ def place_hold(
         "placed_at": now,
     }
     insert_hold(session, row)
-    stored = session.get_one(LegalHoldRow, hold_id)
-    placed = HoldWithPurges(
-        hold=read_hold(session, holds, hold_id), purges=purges_under(session, holds.placed(session, stored))
-    )
+    placed = _with_purges(session, read_hold(session, holds, hold_id))
     purges = placed.as_told()["purges"]
     details = _told(placed.hold) | ({"openPurges": purges} if purges else {})
     _note(session, "hold.placed", hold_id, wanted.reason, details, actor, now, notes)
@@ -144,6 +138,11 @@ def _range_errors(wanted: LegalHold) -> Iterator[FieldError]:
         start, end = held_range(wanted)
         if start >= end:
             yield FieldError(field="to", rule="range", message="must lie after from")
+
+
+def _with_purges(session: Session, found: FoundHold) -> HoldWithPurges:
+    hold = Hold(id=found.id, name=found.id, type=found.type, start=found.range_start, end=found.range_end)
+    return HoldWithPurges(hold=found, purges=purges_under(session, hold) if found.active else [])
 
 
 def _told(hold: FoundHold) -> dict[str, object]:

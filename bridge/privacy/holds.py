@@ -21,7 +21,7 @@ from bridge.privacy.data_keys import CUSTOMERS
 from bridge.privacy.hold_ledger import holds_in_force, wait_for_placing
 from bridge.privacy.key_ring import CANNOT_OPEN, Altered
 from bridge.privacy.text import mask_text
-from bridge.privacy.vault import Vault
+from bridge.privacy.vault import DataKey, Vault
 from bridge.settings.model import LegalHold
 from bridge.tables import LegalHoldRow
 
@@ -34,7 +34,7 @@ _NO_INTERACTION: Final = ("record:", "contact:", "audit:")
 
 @dataclass(frozen=True, kw_only=True)
 class Hold:
-    """A hold in force, wherever it comes from. Exactly one of subject, customer and type is set."""
+    """A hold in force, wherever it comes from. Exactly one of subject, customer and type is set, if it is readable."""
 
     #: One of bridge.toml: older than any that was placed, and its last digits are its place among them.
     id: str
@@ -65,39 +65,21 @@ class LegalHolds:
     def in_force(self, session: Session) -> list[Hold]:
         """All that are in force, and stay so until the session's transaction ends."""
         wait_for_placing(session)
-        return [*self.declared, *(self.placed(session, row) for row in holds_in_force(session))]
-
-    def placed(self, session: Session, row: LegalHoldRow) -> Hold:
-        """A hold that was placed, as it counts while it is in force."""
-        customer, is_readable = None, True
-        if row.sealed_customer is not None:
-            try:
-                customer = self._customer(session, row.id, row.sealed_customer)
-            except CANNOT_OPEN:
-                is_readable = False
-        return Hold(
-            id=row.id,
-            name=_name(row.id, row.subject, row.interaction_type, row.reason),
-            subject=row.subject,
-            customer=customer,
-            type=row.interaction_type,
-            start=row.range_start,
-            end=row.range_end,
-            reason=row.reason,
-            is_readable=is_readable,
-        )
+        rows = holds_in_force(session)
+        key = self._key(session) if any(row.sealed_customer is not None for row in rows) else None
+        return [*self.declared, *(_placed(row, key) for row in rows)]
 
     def seal(self, session: Session, hold_id: str, customer: str, *, now: datetime) -> bytes:
         """The customer of a hold that is to be placed, as it is kept. Raises SecretMissing."""
         key = self._vault.keys(session, {CUSTOMERS}, now=now).by_scope[CUSTOMERS]
         return key.seal(customer.encode(), row=hold_id, column=_CUSTOMER_COLUMN)
 
-    def _customer(self, session: Session, hold_id: str, sealed: bytes) -> str:
-        """Raises Altered, SecretMissing."""
-        key = self._vault.key_of_customers(session)
-        if key is None:
-            raise Altered("The key that the hold is encrypted with is gone.")
-        return key.open(sealed, row=hold_id, column=_CUSTOMER_COLUMN).decode()
+    def _key(self, session: Session) -> DataKey | None:
+        """What customers are sealed with; None where it cannot be had."""
+        try:
+            return self._vault.key_of_customers(session)
+        except CANNOT_OPEN:
+            return None
 
 
 def holding_range(holds: Sequence[Hold], interaction_type: str, start: datetime, end: datetime) -> list[Hold]:
@@ -120,7 +102,7 @@ def holding_event(holds: Sequence[Hold], *, subject: str, body: bytes, happened:
 
 
 def declared_hold(hold: LegalHold, place: int = 0) -> Hold:
-    """A hold of bridge.toml, at its place there, from 1 on."""
+    """A hold of bridge.toml, at its place there, from 1 on; 0: it does not stand there."""
     reason = mask_text(hold.reason)
     start, end = held_range(hold) if hold.type is not None else (None, None)
     return Hold(
@@ -146,6 +128,31 @@ def held_range(hold: LegalHold) -> tuple[datetime, datetime]:
     if not isinstance(ends, datetime):
         ends = min(ends, _LAST_DAY) + timedelta(days=1)
     return _moment(begins), _moment(ends)
+
+
+def _placed(row: LegalHoldRow, key: DataKey | None) -> Hold:
+    customer = _opened(row, key)
+    return Hold(
+        id=row.id,
+        name=_name(row.id, row.subject, row.interaction_type, row.reason),
+        subject=row.subject,
+        customer=customer,
+        type=row.interaction_type,
+        start=row.range_start,
+        end=row.range_end,
+        reason=row.reason,
+        is_readable=(customer is None) == (row.sealed_customer is None),
+    )
+
+
+def _opened(row: LegalHoldRow, key: DataKey | None) -> str | None:
+    """The customer of a placed hold; None where it has none, or it cannot be decrypted."""
+    if row.sealed_customer is None or key is None:
+        return None
+    try:
+        return key.open(row.sealed_customer, row=row.id, column=_CUSTOMER_COLUMN).decode()
+    except Altered:
+        return None
 
 
 def _name(which: str, subject: str | None, interaction_type: str | None, reason: str) -> str:
