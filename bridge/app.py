@@ -30,6 +30,7 @@ from bridge.telemetry.health import expected_of, make_health_blueprint
 from bridge.telemetry.logs import configure_logs
 from bridge.telemetry.metrics import Metrics
 from bridge.telemetry.sentinel import Sentinel
+from bridge.telemetry.tracing import Tracing, open_traces
 from bridge.wiring import Wiring, make_sentinel, wire
 
 
@@ -44,6 +45,9 @@ def create_app(settings: Settings) -> Flask:
     configure_logs(settings, wiring.masking)
     receiver = _receiver(wiring)
     app = Flask("bridge")
+    traces = open_traces(settings)
+    if traces is not None:
+        traces.follow(app)
     install_problem_handlers(app)
     webhooks = make_blueprint(receiver)
     metrics.time_answers(webhooks, wiring.clock)
@@ -70,24 +74,29 @@ def create_app(settings: Settings) -> Flask:
     make_console(app)
     sentinel = make_sentinel(wiring, while_stalled=_alert_delivery(wiring))
     sentinel.start()
-    app.extensions["bridge"] = Running(wiring, receiver, metrics, sentinel)
+    app.extensions["bridge"] = Running(wiring, receiver, metrics, sentinel, traces)
     return app
 
 
 class Running:
     """What a process that serves the app closes when it ends."""
 
-    def __init__(self, wiring: Wiring, receiver: Receiver, metrics: Metrics, sentinel: Sentinel) -> None:
+    def __init__(
+        self, wiring: Wiring, receiver: Receiver, metrics: Metrics, sentinel: Sentinel, traces: Tracing | None
+    ) -> None:
         self.wiring = wiring
         self._receiver = receiver
         self._metrics = metrics
         self._sentinel = sentinel
+        self._traces = traces
 
     def close(self) -> None:
         """Commit what waits, then close everything."""
         self._sentinel.stop()
         self._receiver.stop()
         self._metrics.close()
+        if self._traces is not None:
+            self._traces.close()
         self.wiring.close()
 
 

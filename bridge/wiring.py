@@ -112,14 +112,9 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
     genesys = _client(settings, rules, clock, observer)
     signer = AuditSigner(settings.secret_key.reveal().encode())
     destinations = build_destinations(settings, masking=masking, clock=clock, signer=signer, genesys=genesys)
+    window = settings.server.dedupe_window
     commands = Commands(
-        database=database,
-        clock=clock,
-        notes=notes,
-        vault=vault,
-        rules=rules,
-        client=genesys,
-        dedupe_window=settings.server.dedupe_window,
+        database=database, clock=clock, notes=notes, vault=vault, rules=rules, client=genesys, dedupe_window=window
     )
     wiring = Wiring(
         settings=settings,
@@ -135,11 +130,7 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
         genesys=genesys,
         commands=commands,
         purges=Purges(
-            commands,
-            database=database,
-            clock=clock,
-            notes=notes,
-            two_persons=settings.genesys.purge.two_persons,
+            commands, database=database, clock=clock, notes=notes, two_persons=settings.genesys.purge.two_persons
         ),
         holds=holds,
         erasures=Erasures(database=database, clock=clock, notes=notes, vault=vault, masking=masking, holds=holds),

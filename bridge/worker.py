@@ -13,6 +13,7 @@ from bridge.outbox.dispatcher import Dispatcher
 from bridge.settings.model import Settings
 from bridge.telemetry.logs import configure_logs
 from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.tracing import open_traces
 from bridge.wiring import wire
 
 CHORE_SECONDS = 1.0
@@ -33,6 +34,7 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
     wiring = wire(settings, observer=metrics.observe_genesys)
     try:
         wiring.require_current()
+        traces = open_traces(settings)
     except BaseException:  # what was connected would go on listening in this process
         metrics.close()
         wiring.close()
@@ -60,6 +62,8 @@ def run_worker(settings: Settings, stop: threading.Event) -> None:
         dispatcher.stop()
         delivering.join()
         metrics.close()
+        if traces is not None:
+            traces.close()
         wiring.close()
         log.info("worker.stopped")
     if not stop.is_set():

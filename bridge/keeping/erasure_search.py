@@ -11,6 +11,7 @@ from bridge.database import Database
 from bridge.errors import FieldError, Invalid
 from bridge.keeping import erasure_ledger as ledger
 from bridge.keeping.erasure_ledger import Found
+from bridge.privacy import data_keys
 from bridge.privacy.customers import customer_name
 from bridge.privacy.holds import Hold, LegalHolds, holding_event
 from bridge.privacy.key_ring import Altered
@@ -55,6 +56,9 @@ def check_order(order: ErasureOrder, *, is_preview: bool = False) -> None:
     if len(named) != 1 or not named[0].strip():
         message = "name one of the two: a subject (like conversation:<id>), or a customer"
         errors.append(FieldError(field="subject", rule="one-of", message=message))
+    elif order.subject is not None and data_keys.is_lasting(order.subject):
+        message = "this is no subject, but what others are kept by; name a subject, like conversation:<id>"
+        errors.append(FieldError(field="subject", rule="subject", message=message))
     if errors:
         raise Invalid("Nobody can be erased by this.", errors=errors)
 

@@ -53,9 +53,14 @@ def source_scope(source: str) -> str:
     return SOURCE + source
 
 
+def is_lasting(scope: str) -> bool:
+    """True where a key is needed by others as well, and so is never destroyed."""
+    return scope.startswith((SOURCE, INDEX))
+
+
 def alive(session: Session, scopes: Collection[str]) -> list[KeyOnFile]:
     """The keys that seal for `scopes`, of those that have one; held for the rest of the transaction."""
-    lasting = [scope for scope in scopes if scope.startswith((SOURCE, INDEX))]
+    lasting = [scope for scope in scopes if is_lasting(scope)]
     found: list[KeyOnFile] = []
     if lasting:
         found += session.execute(_ALIVE, {"scopes": lasting}).all()

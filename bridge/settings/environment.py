@@ -21,6 +21,10 @@ GENESYS_KEYS: Final = {
     "GENESYS_CLIENT_ID": "client_id",
     "GENESYS_CLIENT_SECRET": "client_secret",
 }
+#: Any of these asks for traces; what else they and their like say is read by the SDK itself.
+#: Source: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+_TRACES: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_EXPORTER")
+_TRACES_PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
 _SECRETS: Final = frozenset({"GENESYS_CLIENT_SECRET", "BRIDGE_SECRET_KEY"})
 _SWITCH: Final = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
@@ -101,6 +105,12 @@ class EnvironmentSection(Section):
                 ("WEB_CONCURRENCY",),
                 "must be 1 on SQLite, which takes one receiving process; raise WEB_THREADS, or use PostgreSQL",
             )
+        if traces_wanted(given):
+            if given.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
+                yield ("OTEL_TRACES_EXPORTER",), "must be otlp or none"
+            for name in _TRACES_PROTOCOLS:
+                if given.get(name, "http/protobuf") != "http/protobuf":
+                    yield (name,), "must be http/protobuf"
 
 
 #: Built once: a new schema per call is many times slower.
@@ -110,6 +120,14 @@ ENVIRONMENT: Final = EnvironmentSection()
 def given_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """`environ` without variables that are empty, which count as not set; an empty secret stays, to be refused."""
     return {name: text for name, text in environ.items() if text.strip() or name in _SECRETS}
+
+
+def traces_wanted(environ: Mapping[str, Any]) -> bool:
+    """True where the environment asks for OpenTelemetry traces and does not forbid them."""
+    forbidden = _SWITCH.get(str(environ.get("OTEL_SDK_DISABLED", "")).lower(), False)
+    return (
+        not forbidden and environ.get("OTEL_TRACES_EXPORTER") != "none" and any(environ.get(name) for name in _TRACES)
+    )
 
 
 def genesys_overrides(environ: Mapping[str, str]) -> dict[str, str]:

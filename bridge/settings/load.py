@@ -16,7 +16,13 @@ from urllib.parse import urlsplit
 from marshmallow import ValidationError
 
 from bridge.errors import ConfigurationError
-from bridge.settings.environment import ENVIRONMENT, GENESYS_KEYS, genesys_overrides, given_variables
+from bridge.settings.environment import (
+    ENVIRONMENT,
+    GENESYS_KEYS,
+    genesys_overrides,
+    given_variables,
+    traces_wanted,
+)
 from bridge.settings.file import FILE
 from bridge.settings.model import Secret, Settings
 from bridge.settings.references import Reading, reading
@@ -60,7 +66,13 @@ def load_settings(environ: Mapping[str, str], *, allow_literals: bool = False, w
         secrets = _secret_keys(what, given, found)
     if found.problems:
         raise ConfigurationError(found.problems)
-    settings = Settings(config_path=config_path, **secrets, **from_environment, **from_file)
+    settings = Settings(
+        config_path=config_path,
+        **secrets,
+        traces=traces_wanted(given),
+        **from_environment,
+        **from_file,
+    )
     return _with_warnings(settings, found.warnings)
 
 

@@ -325,5 +325,7 @@ class Settings:
     allow_unsafe_database: bool = False
     #: PROMETHEUS_MULTIPROC_DIR: where the processes of this machine count together; None: each for itself.
     metrics_folder: Path | None = None
+    #: OTEL_*: tell of the work as OpenTelemetry traces.
+    traces: bool = False
     #: What checks, but a person should know (an unverified source, …).
     warnings: tuple[str, ...] = ()

@@ -21,6 +21,7 @@ from bridge.settings.model import SourceSettings
 from bridge.telemetry.health import Expected, is_stalled
 from bridge.telemetry.silence import last_heard
 
+#: At most so far apart; closer where a stall shorter than this has to be noticed.
 LOOK_SECONDS = 10.0
 AUDIT_SECONDS = 300.0
 
@@ -50,6 +51,7 @@ class Sentinel:
         self._sources = [one for one in sources if one.expect_every is not None]
         self._trusted_keys = trusted_keys
         self._while_stalled = while_stalled
+        self._every = min(LOOK_SECONDS, expected.stall.total_seconds() / 2)
         self._audit_at = float("-inf")
         self._looked_at = clock.monotonic()
         self._since: datetime | None = None
@@ -57,9 +59,9 @@ class Sentinel:
         self._thread: threading.Thread | None = None
 
     def look_if_due(self) -> None:
-        """`look`, where the last time is LOOK_SECONDS ago."""
+        """`look`, where the last time is long enough ago."""
         now = self._clock.monotonic()
-        if now - self._looked_at >= LOOK_SECONDS:
+        if now - self._looked_at >= self._every:
             self._looked_at = now
             self.look()
 
@@ -93,7 +95,7 @@ class Sentinel:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopping.wait(LOOK_SECONDS):
+        while not self._stopping.wait(self._every):
             self.look()
 
     def _silent(self, session: Session) -> Iterator[_Noticed]:

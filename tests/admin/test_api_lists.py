@@ -38,6 +38,7 @@ def test_an_event_has_its_shape(desk: Desk) -> None:
     (event,) = desk.sits(Role.VIEWER).get("/events").get_json()["items"]
     assert event == {
         "id": event["id"],
+        "erased": False,
         "source": "genesys",
         "type": "custom_object.record.updated",
         "subject": "record:InventoryItem/r-1",

@@ -9,10 +9,16 @@ import http.client
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bridge.admin.tokens import create_token
+from bridge.audit.notes import AuditNotes
+from bridge.database import open_database
+from bridge.privacy.masking import Masking
 from tests.processes import BridgeFolder
 from tests.receivers import Receiver
 
@@ -129,11 +135,9 @@ class Api:
     def __init__(
         self, bridge: BridgeFolder, role: str, *, person: str | None = None, destination: str | None = None
     ) -> None:
-        more = [*(["--person", person] if person else []), *(["--destination", destination] if destination else [])]
-        made = bridge.run("token", "create", "--name", f"test-{role}", "--role", role, *more, "--json")
-        assert made.code == 0, made.stderr
         self._port = bridge.port
-        self._headers = {"Authorization": f"Bearer {json.loads(made.stdout)['token']}"}
+        token = _token(bridge.environment["DATABASE_URL"], role, person or f"test-{role}", destination)
+        self._headers = {"Authorization": f"Bearer {token}"}
 
     def get(self, path: str) -> Any:
         reply = ask(self._port, "GET", f"/api/v1{path}", None, self._headers)
@@ -147,6 +151,23 @@ class Api:
         content = json.dumps(body).encode()
         headers = {**self._headers, "Content-Type": "application/json", **headers}
         return ask(self._port, method, f"/api/v1{path}", content, headers)
+
+
+def _token(database_url: str, role: str, person: str, destination: str | None) -> str:
+    """As `bridge token create` makes it, without starting a process for it."""
+    with closing(open_database(database_url)) as database, database.write() as session:
+        _, token = create_token(
+            session,
+            name=f"test-{role}",
+            person=person,
+            role=role,
+            expires_at=None,
+            destination=destination,
+            now=datetime.now(UTC),
+            actor="cli:test",
+            notes=AuditNotes(Masking((), KEY.encode())),
+        )
+    return token
 
 
 def eventually(true: Callable[[], bool], what: str, *, seconds: float = 20) -> None:

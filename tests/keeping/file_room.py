@@ -90,14 +90,27 @@ class FileRoom:
         to: Sequence[str] = ("crm",),
         session: Session | None = None,
         event_type: str = CONVERSATION_ATTRIBUTES_UPDATED,
+        delivery_key: bytes | None = None,
+        content_key: bytes | None = None,
     ) -> Receipt:
         """One event, committed unless a session is given."""
         if session is None:
             with self.database.write() as own:
-                return self.record(subject, payload=payload, to=to, session=own, event_type=event_type)
+                return self.record(
+                    subject,
+                    payload=payload,
+                    to=to,
+                    session=own,
+                    event_type=event_type,
+                    delivery_key=delivery_key,
+                    content_key=content_key,
+                )
         self.made += 1
         told = {"note": MARKER, "number": self.made} if payload is None else payload
-        event = Event(type=event_type, subject=subject, payload=told, content_key=f"{subject} {self.made:08}".encode())
+        content_key = content_key or f"{subject} {self.made:08}".encode()
+        event = Event(
+            type=event_type, subject=subject, payload=told, delivery_key=delivery_key, content_key=content_key
+        )
         arrival = Arrival(event=event, source="genesys", body=orjson.dumps(told), received_at=self.clock.now())
         with owing(*to):
             (receipt,) = record(

@@ -52,6 +52,20 @@ def test_a_new_event_of_an_erased_subject_is_kept_under_a_new_key_and_sent(room:
     assert [one.event.payload for one in crm.sent] == [{"note": "new"}]
 
 
+def test_a_webhook_that_its_sender_sends_again_does_not_bring_it_back(room: FileRoom) -> None:
+    first = room.record(delivery_key=b"d" * 32)
+    room.erase()
+    again = room.record(delivery_key=b"d" * 32)
+    assert (again.duplicate, again.conflicting, again.event_id) == (True, False, first.event_id)
+
+
+def test_the_same_said_anew_after_an_erasure_is_a_new_event(room: FileRoom) -> None:
+    """A hash of what was said would let anybody try out what it was: it goes too."""
+    room.record(content_key=b"c" * 32)
+    room.erase()
+    assert not room.record(content_key=b"c" * 32).duplicate
+
+
 def test_what_is_still_owed_is_cancelled_and_says_so(room: FileRoom) -> None:
     for _ in range(3):
         room.record(to=("crm", "erp"))
@@ -214,6 +228,8 @@ def test_a_hold_that_is_placed_while_the_subject_is_looked_through_is_still_seen
         ErasureOrder(subject=EVA, customer="c", reason="asked", actor="cli:root"),
         ErasureOrder(subject=EVA, reason="  ", actor="cli:root"),
         ErasureOrder(subject=" ", reason="asked", actor="cli:root"),
+        ErasureOrder(subject="source:genesys", reason="asked", actor="cli:root"),
+        ErasureOrder(subject="index:customers", reason="asked", actor="cli:root"),
     ],
 )
 def test_an_order_that_names_nobody_or_no_reason_is_refused(room: FileRoom, order: ErasureOrder) -> None:

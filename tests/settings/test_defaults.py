@@ -175,3 +175,26 @@ def test_a_wrong_variable_is_named_with_its_rule(problems: Problems, variable: s
     (problem,) = [line for line in problems("", **{variable: text}) if line.startswith(f"{variable}: ")]
     assert rule in problem
     assert not text or text not in problem.replace("sqlite:///bridge.db", "").replace("65535", "") or text in "02"
+
+
+@pytest.mark.parametrize(
+    ("environ", "wanted"),
+    [
+        ({}, False),
+        ({"OTEL_SERVICE_NAME": "bridge"}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}, True),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", "OTEL_SDK_DISABLED": "true"}, False),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", "OTEL_TRACES_EXPORTER": "none"}, False),
+    ],
+)
+def test_traces_are_told_where_the_standard_variables_ask_for_them(
+    load: Load, environ: dict[str, str], wanted: bool
+) -> None:
+    assert load(**environ).traces is wanted
+
+
+def test_an_exporter_that_is_not_there_is_refused(problems: Problems) -> None:
+    assert problems(OTEL_TRACES_EXPORTER="zipkin") == ["OTEL_TRACES_EXPORTER: must be otlp or none"]
+    assert problems(OTEL_TRACES_EXPORTER="otlp", OTEL_EXPORTER_OTLP_PROTOCOL="grpc") == [
+        "OTEL_EXPORTER_OTLP_PROTOCOL: must be http/protobuf"
+    ]
