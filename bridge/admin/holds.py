@@ -100,7 +100,7 @@ def release(
     check_reason(reason)
     hold = read_hold(session, holds, hold_id)
     if hold.origin == DECLARED:
-        raise Conflict("the hold stands in bridge.toml: take it out there, and restart web and worker")
+        raise Conflict("the hold stands in bridge.toml: take it out there, and run `bridge reload`")
     if not release_hold(session, hold_id, by=actor, reason=notes.masked(reason), now=now):
         raise Conflict("the hold is released already")
     _note(session, "hold.released", hold_id, reason, _told(hold), actor, now, notes)
