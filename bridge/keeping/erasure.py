@@ -165,13 +165,12 @@ class Erasures:
     def _destroy_key(self, order: ErasureOrder, subject: str, found: LookedThrough) -> tuple[list[str], str]:
         """Ids of the keys that were destroyed, and of the last event that is erased with them. Raises Held."""
         with self._database.write() as session:
-            # From here on nobody records under the key; what they had begun is committed, and looked at while it can
-            # still be read.
-            data_keys.lock(session, subject)
+            doomed = data_keys.take_from_recorders(session, subject)
+            # Only now: what came in since is looked at as well, and can still be read.
             self._search.look_again(session, order, subject, found)
-            destroyed = data_keys.destroy(session, subject, now=self._clock.now())
-            self._note(session, order, "erasure.begun", subject, keys=len(destroyed))
-            return destroyed, ledger.newest_event(session, subject)
+            data_keys.destroy(session, doomed, now=self._clock.now())
+            self._note(session, order, "erasure.begun", subject, keys=len(doomed))
+            return doomed, ledger.newest_event(session, subject)
 
     def _clean_page(
         self, session: Session, order: ErasureOrder, subject: str, page: Sequence[Found], destroyed: list[str]

@@ -82,17 +82,18 @@ def remove_unused(session: Session, key_ids: Sequence[str]) -> None:
     session.execute(_REMOVE, {"keys": list(key_ids)})
 
 
-def lock(session: Session, subject: str) -> list[str]:
-    """Ids of the keys of `subject`, once nobody records with them; until the transaction ends nobody can again."""
+def take_from_recorders(session: Session, subject: str) -> list[str]:
+    """Wait until nobody records under the key of `subject`, and let nobody begin; its id, or none.
+
+    What they had recorded is committed then, and seen by the next statement.
+    """
     return list(session.scalars(_LOCK_ALIVE, {"subject": subject}))
 
 
-def destroy(session: Session, subject: str, *, now: datetime) -> list[str]:
-    """Destroy the key of `subject` once nobody records with it; the ids of the keys that were destroyed."""
-    doomed = lock(session, subject)
-    if doomed:
-        session.execute(_DESTROY, {"keys": doomed, "now": now})
-    return doomed
+def destroy(session: Session, key_ids: Sequence[str], *, now: datetime) -> None:
+    """Destroy keys that the transaction has taken from the recorders."""
+    if key_ids:
+        session.execute(_DESTROY, {"keys": list(key_ids), "now": now})
 
 
 def file_destroyed(session: Session, subject: str, *, now: datetime) -> str:

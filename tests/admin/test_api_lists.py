@@ -38,7 +38,6 @@ def test_an_event_has_its_shape(desk: Desk) -> None:
     (event,) = desk.sits(Role.VIEWER).get("/events").get_json()["items"]
     assert event == {
         "id": event["id"],
-        "erased": False,
         "source": "genesys",
         "type": "custom_object.record.updated",
         "subject": "record:InventoryItem/r-1",
@@ -49,6 +48,7 @@ def test_an_event_has_its_shape(desk: Desk) -> None:
         "state": "recorded",
         "correlation_id": None,
         "payload": {"version": "7"},
+        "erased": False,
         "errors": None,
         "deliveries": [{"id": delivery, "destination": "erp", "state": "pending"}],
     }

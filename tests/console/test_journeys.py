@@ -157,7 +157,6 @@ def test_a_person_is_erased_in_two_steps_and_the_report_says_who_has_got_what(
     page.get_by_role("button", name="Erase it for good").click()
     expect(page.get_by_role("status")).to_contain_text("The content of 1 event of 1 subject is gone for good.")
     expect(page.get_by_text("We cannot recall it")).to_be_visible()
-    assert Axe().run(page).response["violations"] == []
     assert [one.action for one in room.audited("erasure.")] == ["erasure.begun", "erasure.completed"]
 
 

@@ -10,10 +10,11 @@ from sqlalchemy import text
 
 from bridge.admin.search.events import raw_body
 from bridge.database import Database
-from bridge.errors import Gone
+from bridge.errors import Conflict, Gone
 from bridge.keeping import ledger
 from bridge.privacy import data_keys
 from bridge.privacy.wrappings import NewWrapping, wrap_anew
+from bridge.settings.model import LegalHold
 from tests.fakes import VAULT, FakeClock
 from tests.keeping.file_room import EVA, MARKER, FileRoom
 from tests.outbox.yard import FakeDestination, count
@@ -56,10 +57,30 @@ def test_an_erasure_waits_for_what_is_being_recorded_and_erases_it_too(room: Fil
     assert room.states() == [("cancelled", "erased")] * 2
 
 
+def test_a_hold_covers_what_was_being_recorded_when_the_erasure_was_ordered(room: FileRoom) -> None:
+    room.holds.append(LegalHold(customer="cust-7", reason="lawsuit"))
+    first = room.record()
+    refused: list[str] = []
+
+    def erase() -> None:
+        with pytest.raises(Conflict) as conflict:
+            room.erase()
+        refused.append(conflict.value.detail)
+
+    with room.database.write() as session:
+        room.record(payload={"customer": {"id": "cust-7"}}, session=session)
+        erasing = Meanwhile(erase)
+        assert erasing.waits()
+    erasing.ends()
+    assert "lawsuit" in refused[0]
+    with room.database.read() as session:
+        assert raw_body(session, first.event_id, VAULT)
+
+
 def test_what_comes_in_during_an_erasure_waits_for_it_and_is_kept_under_a_new_key(room: FileRoom) -> None:
     room.record()
     with room.database.write() as session:
-        data_keys.destroy(session, EVA, now=room.clock.now())
+        data_keys.destroy(session, data_keys.take_from_recorders(session, EVA), now=room.clock.now())
         recording = Meanwhile(lambda: room.record(payload={"note": "new"}))
         assert recording.waits()
     recording.ends()

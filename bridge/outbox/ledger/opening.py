@@ -55,7 +55,7 @@ def _opened(head: Head, vault: Vault) -> tuple[Mapping[str, object], RetryLater 
     try:
         payload = vault.payload(head.event_id, head)
     except SecretMissing as missing:  # a worker that has the secret, or this one after a restart, can
-        return {}, RetryLater(reason=missing.detail, error_class="secret-missing")
+        return {}, RetryLater(reason=missing.detail, error_class="secret-missing", slow=True)
     except Altered as altered:
         return {}, Rejected(reason=altered.detail, error_class="altered")
     assert payload is not None  # an erased head is cancelled where it is claimed
