@@ -69,6 +69,7 @@ def create_app(settings: Settings) -> Flask:
         holds=wiring.holds,
         erasures=wiring.erasures,
         lookout=make_lookout(settings, database=wiring.database, clock=wiring.clock, forwarders=wiring.destinations),
+        reparser=wiring.reparser,
         trusted_proxies=settings.server.trusted_proxies,
     )
     make_console(app)

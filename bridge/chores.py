@@ -6,6 +6,7 @@ time, whoever holds its lease. It may not deliver anything.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import datetime
 from random import Random
@@ -25,12 +26,16 @@ from bridge.keeping.old_audit import OldAudit
 from bridge.keeping.retention import CHORE as RETENTION
 from bridge.keeping.retention import Retention
 from bridge.outbox.ledger.blocked import any_blocked, skip_overdue
-from bridge.outbox.replay_walk import has_steps, step_replays
+from bridge.outbox.replay_walk import due_replays, step_replay
 from bridge.wiring import Wiring, make_sentinel
 
 SEAL_SECONDS = 10.0
 #: So that sealing a long backlog does not keep the other chores waiting.
 BATCHES_AT_ONCE = 10
+#: Of every second, in which the steps of all replays go round.
+REPLAY_SECONDS = 0.5
+#: Between two rounds: on SQLite whoever waits for the lock looks at it only every few milliseconds.
+GIVE_WAY_SECONDS = 0.01
 #: Of every second, so that neither the other chores nor whoever writes on SQLite waits long.
 RETENTION_SECONDS = 0.25
 
@@ -60,12 +65,20 @@ class Chores:
             log.warning("chores.failed", error=type(error).__name__)
 
     def _step_replays(self) -> None:
+        """Short transactions, so that whoever records, pauses or cancels meanwhile waits for none."""
         wiring = self._wiring
         with wiring.database.read() as session:
-            if not has_steps(session):
-                return
+            due = due_replays(session, now=wiring.clock.now())
+        began = wiring.clock.monotonic()
+        while due and wiring.clock.monotonic() - began < REPLAY_SECONDS:
+            due = [one for one in due if self._step_replay(one)]
+            threading.Event().wait(GIVE_WAY_SECONDS)
+
+    def _step_replay(self, replay_id: str) -> bool:
+        """Whether there may be more of it to do right away."""
+        wiring = self._wiring
         with wiring.database.write() as session:
-            step_replays(session, wiring.wanted, now=wiring.clock.now(), notes=wiring.notes)
+            return step_replay(session, replay_id, wiring.wanted, now=wiring.clock.now(), notes=wiring.notes) > 0
 
     def _skip_overdue_lanes(self) -> None:
         wiring = self._wiring

@@ -3,10 +3,12 @@
 It may not hold an option that `bridge web` has not.
 """
 
+from bridge.reloading.in_force import InForce
 from bridge.settings import read_settings
 from bridge.web.logs import configure_parent_logs
 from bridge.web.options import gunicorn_options
 
-_settings = read_settings()
-configure_parent_logs(_settings)
-globals().update(gunicorn_options(_settings))
+#: Renewed in gunicorn's arbiter; the children that it forks find it here (`bridge.wsgi`).
+in_force = InForce("web", read_settings)
+configure_parent_logs(in_force.settings)
+globals().update(gunicorn_options(in_force))

@@ -60,6 +60,11 @@ class Supervisor:
         self._stops += 1
         self._ended.put(None)
 
+    def pass_on(self, number: signal.Signals) -> None:
+        """Send a signal to every program that runs. May be called by a signal's receiver."""
+        for child in self._children:
+            child.signal(number)
+
     def wait_until(self, ready: Callable[[], bool], *, seconds: float) -> bool:
         """True once `ready()`; False where somebody stopped it first.
 
@@ -163,7 +168,7 @@ class _Child:
         return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
     def signal(self, number: signal.Signals) -> None:
-        """Send SIGTERM to the program, SIGKILL to it and everything that it has started."""
+        """Send a signal to the program; SIGKILL to it and everything that it has started."""
         if self.process is None or not self.runs():  # its pid may be somebody else's by now
             return
         if number is signal.SIGKILL:

@@ -172,7 +172,7 @@ class DeliveryRow(Base):
         Index("delivery_by_event", "event_id"),
         Index("delivery_by_state", "destination", "state", "id"),
         Index(
-            "delivery_by_replay", "replay_id",
+            "delivery_of_replay", "replay_id", "state", "attempts",
             sqlite_where=text("replay_id IS NOT NULL"), postgresql_where=text("replay_id IS NOT NULL"),
         ),
         # Only deliveries whose newest try failed are in these two.
@@ -412,11 +412,18 @@ class ReplayRow(Base):
     #: Deliveries per second at most.
     rate: Mapped[float]
     state: Mapped[str] = mapped_column(String(10))
-    #: Deliveries selected so far by the walk (final when completed).
+    #: Deliveries that it makes: counted when it was ordered, less by each row that another replay took first.
     matched: Mapped[int] = mapped_column(default=0)
-    #: Where the walk stands: the id of the last event looked at, None before the first.
+    #: Id of the replay (or `single`) that was sending a selected row already → how many such rows; not in `matched`.
+    skipped_for: Mapped[Any] = mapped_column(Json, nullable=True)
+    #: Older versions that the mode `latest` does not send; not in `matched`.
+    left_out: Mapped[int] = mapped_column(default=0, server_default="0")
+    #: What became of its deliveries, counted when the last of them ended, because retention forgets them; else None.
+    tally: Mapped[Any] = mapped_column(Json, nullable=True)
+    #: Where the walk stands: the id of the last row looked at, None before the first.
     cursor: Mapped[str | None] = mapped_column(Id)
-    #: When the walk may go on: keeps the rate and doubles as the lease of the worker that walks.
+    #: When the walk may go on: keeps the rate and keeps two workers apart. None: everything is in its lanes. Of a
+    #: cancelled one: when the next of its deliveries are cancelled, until `finished_at` says that none is left.
     due_at: Mapped[datetime | None]
 
 

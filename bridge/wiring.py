@@ -10,6 +10,7 @@ from functools import partial
 from blinker import Signal
 
 from bridge import signals
+from bridge.admin.reparsing import Reparser
 from bridge.audit.notes import AuditNotes
 from bridge.audit.signing import AuditSigner, public_keys_of
 from bridge.clock import Clock, SystemClock
@@ -68,6 +69,8 @@ class Wiring:
     erasures: Erasures
     #: Knows the webhooks that our own commands have caused; None where no organisation is configured.
     echoes: Echoes | None
+    #: Reads again what could not be read.
+    reparser: Reparser
     #: None: alerts are log lines only.
     alerts: Alerts | None
     _closers: list[Callable[[], None]] = field(default_factory=list, repr=False)
@@ -116,6 +119,7 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
     commands = Commands(
         database=database, clock=clock, notes=notes, vault=vault, rules=rules, client=genesys, dedupe_window=window
     )
+    echoes = None if genesys is None else _echoes(settings, vault)
     wiring = Wiring(
         settings=settings,
         database=database,
@@ -134,7 +138,8 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
         ),
         holds=holds,
         erasures=Erasures(database=database, clock=clock, notes=notes, vault=vault, masking=masking, holds=holds),
-        echoes=None if genesys is None else _echoes(settings, vault),
+        echoes=echoes,
+        reparser=_reparser(settings, notes, vault, echoes),
         alerts=_alerts(settings, database, clock, notes, vault, masking),
     )
     _connect(wiring)
@@ -174,6 +179,16 @@ def _alerts(
         return None
     return Alerts(
         database=database, clock=clock, notes=notes, vault=vault, masking=masking, destination=to, every=every
+    )
+
+
+def _reparser(settings: Settings, notes: AuditNotes, vault: Vault, echoes: Echoes | None) -> Reparser:
+    return Reparser(
+        sources=settings.sources,
+        notes=notes,
+        vault=vault,
+        dedupe_window=settings.server.dedupe_window,
+        mark=None if echoes is None else echoes.mark,
     )
 
 

@@ -3,7 +3,7 @@
 It may not hold any logic.
 """
 
-from bridge.settings import read_settings
+from bridge.serving import in_force
 from bridge.web.serve import make_app
 
-app = make_app(read_settings())
+app = make_app(in_force.settings)

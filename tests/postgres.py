@@ -101,6 +101,11 @@ def initialised_folder() -> Iterator[tuple[Path, Path]]:
         shutil.rmtree(folder)
 
 
+def client_program(name: str) -> str:
+    """The path of a program like `pg_dump`, of the server's version."""
+    return str(_binaries() / name)
+
+
 @contextmanager
 def kept(server: subprocess.Popen[bytes], folder: Path) -> Iterator[None]:
     """While the block runs: should this process be killed, the server and its folder go as well."""

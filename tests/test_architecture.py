@@ -21,8 +21,8 @@ FLOORS = (
     ("intake", "outbox"),
     ("commands", "destinations", "telemetry", "keeping"),
     ("admin",),
-    ("wiring", "chores", "app", "worker", "web", "supervisor", "doctor"),
-    ("wsgi", "serving", "demo", "cli"),
+    ("wiring", "reloading", "chores", "app", "worker", "web", "supervisor", "doctor"),
+    ("serving", "wsgi", "demo", "cli"),
 )
 STAIRCASES = {0, 1, 2, 3, 7, 8}
 #: Imports nothing of the rest; only the top floor may start it.

@@ -17,14 +17,16 @@ COMMANDS = {
     "init": "Write a commented bridge.toml and generate its secrets.",
     "check": "Say everything that is wrong with the configuration and the database.",
     "doctor": "Look for what usually goes wrong, and say what to do.",
+    "reload": "Apply an edited bridge.toml to what runs on it.",
     "db": "Upgrade the database, or look at its state.",
     "web": "Receive webhooks and answer the API.",
     "worker": "Deliver what is owed.",
     "token": "Create, list and revoke API tokens.",
-    "events": "Look at events, or send one to try the bridge out.",
-    "deliveries": "Look at deliveries; replay or cancel one.",
+    "events": "Look at events; parse unreadable ones again; send one to try the bridge out.",
+    "deliveries": "Look at deliveries; replay one, cancel one or many.",
     "replay": "Send many deliveries again.",
-    "replays": "Look at replay orders.",
+    "backfill": "Owe recorded events to destinations that were never owed them.",
+    "replays": "See how replays come along; pause, resume or cancel one.",
     "destinations": "See how destinations are doing; pause, resume, try out, preview.",
     "keys": "Replace the secret that everything kept is encrypted under.",
     "lanes": "See which subjects wait behind a dead delivery, and let them go on.",
@@ -37,6 +39,7 @@ COMMANDS = {
     "erase": "Make what is kept of one person unreadable, for good.",
     "commands": "Look at what was asked of Genesys, and what became of it.",
     "sandbox": "A stand-in for Genesys Cloud to try the bridge out with.",
+    "completion": "Print what makes your shell complete commands and names.",
 }
 
 
@@ -64,8 +67,8 @@ class _Doors(click.Group):
 @click.group(
     cls=_Doors,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog='Completion: put  eval "$(_BRIDGE_COMPLETE=bash_source bridge)"  into ~/.bashrc (zsh: zsh_source; fish: '
-    "_BRIDGE_COMPLETE=fish_source bridge | source). Exit codes: 0 done, 1 refused or failed, 2 wrong usage.",
+    epilog='Completion: put  eval "$(bridge completion bash)"  into ~/.bashrc; of zsh and fish tells its --help. '
+    "Exit codes: 0 done, 1 refused or failed, 2 wrong usage.",
 )
 @click.version_option(__version__, prog_name="bridge")
 @click.option("--debug", is_flag=True, help="Show where an unexpected error came from.")

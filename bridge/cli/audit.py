@@ -9,14 +9,23 @@ from typing import IO, Any
 import click
 import orjson
 
-from bridge.admin.search.pages import Page, cut
+from bridge.admin.search.pages import Page, PageRequest, cut
 from bridge.audit.export import exported
 from bridge.audit.seal import unsealed_count
 from bridge.audit.search import list_entries
 from bridge.audit.verify import ExternalHead, verify
 from bridge.cli.opened import opened_bridge
-from bridge.cli.options import json_option, page_options, page_request, span_options
+from bridge.cli.options import (
+    follow_option,
+    json_option,
+    page_options,
+    page_request,
+    refuse_page_of_stream,
+    span_options,
+)
 from bridge.cli.printing import Columns, print_page
+from bridge.cli.watching import Newest, watch
+from bridge.tables import AuditEntryRow
 
 _LISTED = "audit"
 _COLUMNS: Columns = {
@@ -39,26 +48,23 @@ def command() -> None:
 @click.option("--subject", help="Only what was done to exactly this.")
 @span_options
 @page_options
+@follow_option
 @json_option
-def list_all(limit: int, cursor: str | None, as_json: bool, **wanted: Any) -> None:
+def list_all(limit: int, cursor: str | None, follows: bool, as_json: bool, **wanted: Any) -> None:
     """Audit entries, newest first; personal data is masked."""
-    page = page_request(_LISTED, limit, cursor)
-    with opened_bridge() as bridge, bridge.database.read() as session:
-        rows = list_entries(session, before_id=page.before_id, limit=page.limit + 1, **wanted)
-    found = cut(_LISTED, page, rows, lambda row: row.id)
-    entries = [
-        ShownEntry(
-            id=row.id,
-            at=row.at,
-            actor=row.actor,
-            action=row.action,
-            subject=row.subject,
-            reason=row.reason,
-            details=row.details,
-        )
-        for row in found.items
-    ]
-    print_page(Page(items=entries, next=found.next), _COLUMNS, as_json=as_json)
+    refuse_page_of_stream(follows, cursor, wanted["until"])
+    asked = page_request(_LISTED, limit, cursor)
+    with opened_bridge() as bridge:
+
+        def page(which: PageRequest) -> Page[ShownEntry]:
+            with bridge.database.read() as session:
+                rows = list_entries(session, before_id=which.before_id, limit=which.limit + 1, **wanted)
+                return cut(_LISTED, which, [_shown(row) for row in rows], lambda entry: entry.id)
+
+        if follows:
+            watch(Newest(page, lambda one: one.id, first=limit), _COLUMNS, as_json=as_json)
+        else:
+            print_page(page(asked), _COLUMNS, as_json=as_json)
 
 
 @command.command("verify")
@@ -109,3 +115,7 @@ class ShownEntry:
     reason: str | None
     #: Masked.
     details: Any
+
+
+def _shown(row: AuditEntryRow) -> ShownEntry:
+    return ShownEntry(**{name: getattr(row, name) for name in ShownEntry.__dataclass_fields__})

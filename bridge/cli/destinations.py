@@ -16,13 +16,16 @@ from bridge.admin.destinations import (
     try_destination,
 )
 from bridge.admin.lookout import Lookout, make_lookout
+from bridge.admin.search.destinations import FoundDestination
 from bridge.admin.search.pages import Page
 from bridge.admin.search.recorded import recorded_event
 from bridge.audit.notes import AuditEntry
 from bridge.cli.edge import REFUSED
+from bridge.cli.names import DESTINATION
 from bridge.cli.opened import actor, opened_bridge
-from bridge.cli.options import json_option, reason_option
+from bridge.cli.options import follow_option, json_option, reason_option
 from bridge.cli.printing import Columns, print_json, print_page, print_thing
+from bridge.cli.watching import Changes, watch
 from bridge.wiring import Wiring
 
 _COLUMNS: Columns = {
@@ -47,16 +50,28 @@ def command() -> None:
 
 
 @command.command("list")
+@follow_option
 @json_option
-def list_all(as_json: bool) -> None:
-    """Destinations in the order of the configuration, with their state and figures."""
+def list_all(follows: bool, as_json: bool) -> None:
+    """Destinations in the order of the configuration, with their state and figures.
+
+    With --follow each appears again when its state, its backlog or its errors have changed.
+    """
     with opened_bridge() as bridge:
-        found = _lookout(bridge).destinations(bridge.clock.now())
+        lookout = _lookout(bridge)
+
+        def look() -> list[FoundDestination]:
+            return lookout.destinations(bridge.clock.now())
+
+        if follows:
+            watch(Changes(look, key=lambda one: one.name, says=_moving), _COLUMNS, as_json=as_json)
+            return
+        found = look()
     print_page(Page(items=found, next=None), _COLUMNS, as_json=as_json)
 
 
 @command.command("show")
-@click.argument("name")
+@click.argument("name", type=DESTINATION)
 @json_option
 def show(name: str, as_json: bool) -> None:
     """One destination with its state and figures."""
@@ -66,7 +81,7 @@ def show(name: str, as_json: bool) -> None:
 
 
 @command.command("pause")
-@click.argument("name")
+@click.argument("name", type=DESTINATION)
 @reason_option
 @json_option
 def pause(name: str, reason: str, as_json: bool) -> None:
@@ -79,7 +94,7 @@ def pause(name: str, reason: str, as_json: bool) -> None:
 
 
 @command.command("resume")
-@click.argument("name")
+@click.argument("name", type=DESTINATION)
 @reason_option
 @json_option
 def resume(name: str, reason: str, as_json: bool) -> None:
@@ -92,7 +107,7 @@ def resume(name: str, reason: str, as_json: bool) -> None:
 
 
 @command.command("test")
-@click.argument("name")
+@click.argument("name", type=DESTINATION)
 @click.option("--reason", metavar="TEXT", help="Why; the audit keeps it.")
 @json_option
 def test(name: str, reason: str | None, as_json: bool) -> None:
@@ -116,7 +131,7 @@ def test(name: str, reason: str | None, as_json: bool) -> None:
 
 
 @command.command("preview")
-@click.argument("name")
+@click.argument("name", type=DESTINATION)
 @click.argument("event_id")
 @click.option("--reveal", is_flag=True, help="Show personal data; needs --reason.")
 @click.option("--reason", metavar="TEXT", help="Why it is shown; the audit keeps it.")
@@ -136,6 +151,11 @@ def preview(name: str, event_id: str, reveal: bool, reason: str | None, as_json:
         print_json(shown)
     else:
         _print_request(shown)
+
+
+def _moving(one: FoundDestination) -> object:
+    """What makes it appear again: not its rates, which are never the same."""
+    return one.state, one.breaker, one.backlog, one.dead, one.blocked_lanes, one.last_error_at
 
 
 def _lookout(bridge: Wiring) -> Lookout:

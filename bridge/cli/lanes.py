@@ -6,6 +6,7 @@ import click
 
 from bridge.admin.lanes import WayOut, free_lane
 from bridge.admin.search.lanes import LISTED, find_blocked_lanes
+from bridge.cli.names import DESTINATION
 from bridge.cli.opened import actor, opened_bridge
 from bridge.cli.options import json_option, page_options, page_request, reason_option
 from bridge.cli.printing import Columns, print_json, print_page
@@ -27,7 +28,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--destination", help="Only those of this destination.")
+@click.option("--destination", type=DESTINATION, help="Only those of this destination.")
 @page_options
 @json_option
 def list_all(destination: str | None, limit: int, cursor: str | None, as_json: bool) -> None:
@@ -39,7 +40,7 @@ def list_all(destination: str | None, limit: int, cursor: str | None, as_json: b
 
 
 @command.command("skip")
-@click.argument("destination")
+@click.argument("destination", type=DESTINATION)
 @click.argument("subject")
 @_head_option
 @reason_option
@@ -54,7 +55,7 @@ def skip(destination: str, subject: str, head: str | None, reason: str, as_json:
 
 
 @command.command("release")
-@click.argument("destination")
+@click.argument("destination", type=DESTINATION)
 @click.argument("subject")
 @_head_option
 @reason_option

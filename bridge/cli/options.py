@@ -71,6 +71,19 @@ def page_options(command: F) -> F:
     return limit(cursor(command))
 
 
+def follow_option(command: F) -> F:
+    """`--follow`."""
+    return click.option(
+        "--follow", "follows", is_flag=True, help="Go on: print what is new as it comes, a line each, until Ctrl-C."
+    )(command)
+
+
+def refuse_page_of_stream(follows: bool, cursor: str | None, until: datetime | None) -> None:
+    """Raise UsageError where somebody wants to follow what has an end."""
+    if follows and (cursor or until):
+        raise click.UsageError("--follow goes on; leave out --cursor and --until.")
+
+
 def address_options(command: F) -> F:
     """`--host` and `--port`, for `with_address`."""
     port = click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on, instead of PORT.")

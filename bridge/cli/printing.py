@@ -36,11 +36,16 @@ def print_rows(items: Sequence[Any], columns: Columns) -> None:
     if not items:
         click.echo("nothing found", err=True)
         return
-    rows = [[_cell(value(item)) for value in columns.values()] for item in items]
+    rows = [cells_of(item, columns) for item in items]
     if sys.stdout.isatty():
         _print_table(list(columns), rows)
     else:
         _print_columns([list(columns), *rows])
+
+
+def cells_of(item: object, columns: Columns) -> list[str]:
+    """What stands in each column for `item`, on one line and without anything that a terminal would act on."""
+    return [_cell(value(item)) for value in columns.values()]
 
 
 def print_thing(thing: object, *, as_json: bool) -> None:

@@ -10,6 +10,7 @@ import click
 from bridge.admin.access import Role
 from bridge.admin.search.pages import Page, cut
 from bridge.admin.tokens import create_token, list_tokens, revoke_token
+from bridge.cli.names import DESTINATION
 from bridge.cli.opened import actor, opened_bridge
 from bridge.cli.options import Moment, json_option, page_options, page_request
 from bridge.cli.printing import Columns, print_json, print_page
@@ -37,7 +38,9 @@ def command() -> None:
 @click.option("--role", required=True, type=click.Choice([role.value for role in Role]), help="What it may do.")
 @click.option("--person", help="Whose it is; two persons have to agree on a purge.  [default: the name]")
 @click.option("--expires", type=Moment(ahead=True), help="When it ends: in how long (90d), or a time.")
-@click.option("--destination", help="For a sender: the destination that is not told of what this token changes.")
+@click.option(
+    "--destination", type=DESTINATION, help="For a sender: the destination that is not told of what this token changes."
+)
 @json_option
 def create(
     name: str, role: str, person: str | None, expires: datetime | None, destination: str | None, as_json: bool
@@ -83,11 +86,15 @@ def list_all(limit: int, cursor: str | None, as_json: bool) -> None:
 @command.command("revoke")
 @click.argument("token_id")
 @click.option("--reason", help="Why; the audit keeps it.")
-def revoke(token_id: str, reason: str | None) -> None:
+@json_option
+def revoke(token_id: str, reason: str | None, as_json: bool) -> None:
     """End a token at once. TOKEN_ID is its id, not the token."""
     with opened_bridge() as bridge, bridge.database.write() as session:
         revoke_token(session, token_id, now=bridge.clock.now(), actor=actor(), notes=bridge.notes, reason=reason)
-    click.echo(f"token {token_id} is revoked")
+    if as_json:
+        print_json({"id": token_id, "state": "revoked"})
+    else:
+        click.echo(f"token {token_id} is revoked")
 
 
 @dataclass(frozen=True, kw_only=True)

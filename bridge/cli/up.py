@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
@@ -29,7 +30,7 @@ def command(host: str | None, port: int | None) -> None:
     """Start everything on this machine, until SIGTERM or Ctrl-C; in an empty folder, set it up first.
 
     Upgrades the database, starts web and worker, and starts again what ends unasked. Listens on 127.0.0.1 unless HOST
-    or --host says otherwise.
+    or --host says otherwise. A SIGHUP, or `bridge reload`, applies an edited bridge.toml.
     """
     configured = _configured()
     settings = with_address(configured, host, port)
@@ -72,9 +73,7 @@ def _run(settings: Settings, address: str, token: str | None, *, default_port: i
         Program(name="worker", command=[*this, "worker"]),
     ]
     supervisor = Supervisor(programs, _say)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it
-            signal.signal(number, lambda _number, _frame: supervisor.stop())
+    _take_signals(supervisor)
     shown = LOOPBACK if address in ("0.0.0.0", "::") else address  # noqa: S104 (compared, not bound)
     url = f"http://[{shown}]:{settings.port}" if ":" in shown else f"http://{shown}:{settings.port}"
     with supervisor:
@@ -83,6 +82,28 @@ def _run(settings: Settings, address: str, token: str | None, *, default_port: i
             supervisor.watch()
         _say("stopping")
     _say("stopped")
+
+
+def _take_signals(supervisor: Supervisor) -> None:
+    has_terminal = sys.stdin.isatty()
+
+    def hang_up(_number: int, _frame: object) -> None:
+        if has_terminal and terminal_is_gone(sys.stdin.fileno()):
+            supervisor.stop()
+        else:
+            supervisor.pass_on(signal.SIGHUP)
+
+    def stop(_number: int, _frame: object) -> None:
+        supervisor.stop()
+
+    for number, receive in ((signal.SIGTERM, stop), (signal.SIGINT, stop), (signal.SIGHUP, hang_up)):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it
+            signal.signal(number, receive)
+
+
+def terminal_is_gone(descriptor: int) -> bool:
+    """True where the window behind a terminal's descriptor was closed: that, too, sends a SIGHUP."""
+    return not os.isatty(descriptor)
 
 
 def _answers(url: str) -> bool:

@@ -7,7 +7,7 @@ import click
 from bridge.cli.metrics_folder import counting_together
 from bridge.cli.opened import opened_bridge
 from bridge.cli.options import address_options, with_address
-from bridge.settings import read_settings
+from bridge.settings import Settings, read_settings
 from bridge.supervisor import hold_lifeline
 
 
@@ -15,16 +15,21 @@ from bridge.supervisor import hold_lifeline
 @address_options
 @click.option("--lifeline", type=int, hidden=True, help="Stop when the other end of this pipe is closed.")
 def command(host: str | None, port: int | None, lifeline: int | None) -> None:
-    """Receive webhooks and answer the API, until SIGTERM or Ctrl-C.
+    """Receive webhooks and answer the API, until SIGTERM or Ctrl-C; a SIGHUP applies an edited bridge.toml.
 
     Listens on HOST:PORT (0.0.0.0:8000), with WEB_THREADS threads in each of WEB_CONCURRENCY processes.
     """
-    settings = with_address(read_settings(), host, port)
+
+    def read() -> Settings:
+        return with_address(read_settings(), host, port)
+
+    settings = read()
     with opened_bridge(settings) as bridge:
         bridge.require_current()  # refused here with one line, not by each child in gunicorn's words
     if lifeline is not None:
         hold_lifeline(lifeline)
-    with counting_together(settings, of_several=settings.web_concurrency > 1) as settings:
-        from bridge.web.serve import run_web  # only now: see `counting_together`
+    with counting_together(settings, of_several=settings.web_concurrency > 1):
+        from bridge.reloading.in_force import InForce  # only now: see `counting_together`
+        from bridge.web.serve import run_web
 
-        run_web(settings)
+        run_web(InForce("web", read))

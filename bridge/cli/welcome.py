@@ -53,7 +53,7 @@ def welcome(settings: Settings, url: str, token: str | None, *, default_port: in
     if token is not None:
         lines += ["Your admin token for the API, shown this once:", "", f"  {token}", ""]
     lines += ["Try it, in this folder:", "", *(f"  {line}" for line in _tries(settings, url, default_port)), ""]
-    lines += [f"Next: say in {settings.config_path} where your ERP and CRM are, run `bridge check`, and start again."]
+    lines += [f"Next: say in {settings.config_path} where your ERP and CRM are, then `bridge reload`."]
     return "\n".join([*lines, "Ctrl-C stops everything.", ""])
 
 

@@ -11,6 +11,15 @@ from bridge.events import Event
 
 
 @dataclass(frozen=True, kw_only=True)
+class StandIn:
+    """What was recorded for a document that could not be read then; an arrival may take its place."""
+
+    id: str
+    #: How often it was sent again.
+    duplicates: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Arrival:
     """One event that is to be recorded, with the raw bytes that it came in."""
 
@@ -32,6 +41,8 @@ class Arrival:
     errors: tuple[FieldError, ...] = ()
     #: Who the audit says did it.
     actor: str = "genesys"
+    #: Whose id it gets, so that whoever has a link to that finds this; its row has been taken away before.
+    replaces: StandIn | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

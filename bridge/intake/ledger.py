@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Insert, and_, bindparam, insert, or_, select, update
+from sqlalchemy import Insert, and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from bridge.errors import FieldError
 from bridge.privacy.data_keys import source_scope
 from bridge.privacy.vault import IS_KEY, KEYS, PAYLOAD, REJECTION_COLUMN, DataKey, Vault
 from bridge.tables import EventRow, RejectionRow, core
@@ -64,6 +65,14 @@ _GIVE_UP_KEYS = (
     .values(content_key=None, content_key_until=None)
 )
 _INSERT_REJECTION = insert(core(RejectionRow))
+_STAND_IN = and_(_COLUMN.id == bindparam("event"), _COLUMN.state == "unreadable")
+_LOCK = (
+    select(_COLUMN.source, _COLUMN.state, _COLUMN.received_at, _COLUMN.correlation_id, _COLUMN.traceparent)
+    .where(_COLUMN.id == bindparam("event"))
+    .with_for_update()
+)
+_SAY_WHY = update(_EVENT).where(_STAND_IN)
+_TAKE_AWAY = delete(_EVENT).where(_STAND_IN).returning(*_COLUMN)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +91,19 @@ class Rejection:
     size: int
     #: None unless the sender was verified.
     body: bytes | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """How an event stands, without what it says."""
+
+    source: str
+    #: `recorded` or `unreadable`.
+    state: str
+    #: Aware, UTC.
+    received_at: datetime
+    correlation_id: str | None
+    traceparent: str | None
 
 
 class Recorded(NamedTuple):
@@ -170,3 +192,26 @@ def _rejection_row(one: Rejection, sealing: DataKey | None) -> dict[str, Any]:
         return {**vars(one), "key_id": None}
     body = sealing.seal(one.body, row=one.id, column=REJECTION_COLUMN)
     return {**vars(one), "key_id": sealing.id, "body": body}
+
+
+def lock_event(session: Session, event_id: str) -> Kept | None:
+    """How the event stands; until the end of the transaction nobody else changes it."""
+    # Twice: whoever waited for a row that then was taken away sees the one in its place with the next statement only.
+    found = (session.execute(_LOCK, {"event": event_id}).one_or_none() for _ in range(2))
+    row = next((row for row in found if row is not None), None)
+    return None if row is None else Kept(**row._mapping)
+
+
+def say_why_unreadable(session: Session, event_id: str, errors: Sequence[FieldError]) -> None:
+    """Replace what is wrong with an unreadable event."""
+    session.execute(_SAY_WHY.values(errors=[vars(error) for error in errors]), {"event": event_id})
+
+
+def take_away(session: Session, event_id: str) -> dict[str, Any]:
+    """Remove an unreadable event that was locked; its whole row, for `put_back`."""
+    return dict(session.execute(_TAKE_AWAY, {"event": event_id}).one()._mapping)
+
+
+def put_back(session: Session, row: dict[str, Any], errors: Sequence[FieldError]) -> None:
+    """Insert the row of an unreadable event again, with what is wrong with it now."""
+    session.execute(insert(_EVENT), {**row, "errors": [vars(error) for error in errors]})

@@ -14,7 +14,6 @@ import orjson
 from bridge import signals
 from bridge.clock import Clock
 from bridge.errors import (
-    FieldError,
     Forbidden,
     Invalid,
     NotFound,
@@ -22,12 +21,13 @@ from bridge.errors import (
     TemporarilyUnavailable,
     TooManyRequests,
 )
-from bridge.events import COMMANDS, Event
+from bridge.events import Event
 from bridge.intake import strict_json
 from bridge.intake.arrivals import Arrival, Receipt
 from bridge.intake.backlog import Backlog
 from bridge.intake.canonical import content_hash, delivery_key, document_key, lasting
 from bridge.intake.peers import is_in, peer_address
+from bridge.intake.reading import read_events
 from bridge.intake.rejections import RejectionLog
 from bridge.intake.request import Request
 from bridge.intake.shared_commits import SharedCommits
@@ -35,8 +35,6 @@ from bridge.intake.sources import Source
 from bridge.intake.tracing import correlation_id, traceparent
 from bridge.settings.model import ServerSettings
 
-#: Each event keeps the raw bytes of the whole body.
-MAX_EVENTS_PER_BODY = 100
 #: Visible ASCII without the comma, by which servers join repeated fields.
 _DELIVERY_ID = re.compile(r"[!-+\--~]{1,255}")
 
@@ -101,7 +99,7 @@ class Receiver:
         self._backlog.check()
         document = strict_json.parse(body)
         try:
-            events = _parse(source, document)
+            events = read_events(source.format, document, source=source.name)
         except Invalid as invalid:
             self._record(source, request, [_unreadable(source, document)], now, invalid=invalid)
             raise
@@ -167,19 +165,6 @@ class Receiver:
             size=request.body.size,
             body=request.verified_body,
         )
-
-
-def _parse(source: Source, document: object) -> list[Event]:
-    """The events in `document`: some, not too many, and none that passes for a command."""
-    events = source.format.parse(document, source=source.name)
-    if not 1 <= len(events) <= MAX_EVENTS_PER_BODY:
-        wrong = FieldError(field="body", rule="length", message=f"Must hold 1 to {MAX_EVENTS_PER_BODY} events.")
-        raise Invalid("The body holds no event, or too many.", errors=[wrong])
-    for event in events:
-        if event.type in COMMANDS:
-            wrong = FieldError(field="body", rule="type", message=f"{event.type} is a command; give it over the API.")
-            raise Invalid("A source tells what happened; it cannot give commands.", errors=[wrong])
-    return events
 
 
 def _check_rate(source: Source) -> None:

@@ -69,7 +69,7 @@ def _scope(arrival: Arrival) -> str:
 
 
 def _row(arrival: Arrival, sealing: DataKey, *, now: datetime, dedupe_window: timedelta) -> dict[str, Any]:
-    event, event_id = arrival.event, new_id()
+    event, event_id = arrival.event, new_id() if arrival.replaces is None else arrival.replaces.id
     windowed = event.content_key is not None and not event.content_is_unique
     key = event.content_key
     if key is not None and arrival.awaits_fact:
@@ -91,7 +91,7 @@ def _row(arrival: Arrival, sealing: DataKey, *, now: datetime, dedupe_window: ti
         "delivery_key": event.delivery_key,
         "content_key": key,
         "content_key_until": now + dedupe_window if windowed else None,
-        "duplicates": 0,
+        "duplicates": 0 if arrival.replaces is None else arrival.replaces.duplicates,
         "correlation_id": arrival.correlation_id,
         "traceparent": arrival.traceparent,
         "caused_by": arrival.caused_by,

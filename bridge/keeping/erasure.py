@@ -21,7 +21,7 @@ from bridge.errors import Conflict
 from bridge.keeping import erasure_ledger as ledger
 from bridge.keeping.erasure_ledger import DeliveredBefore, Found, together
 from bridge.keeping.erasure_search import ErasureOrder, ErasureSearch, Held, LookedThrough, check_order
-from bridge.outbox.ledger.cancel import ERASED, Cancelled, cancel_erased
+from bridge.outbox.ledger.erased import ERASED, Cancelled, cancel_erased
 from bridge.privacy import customer_index, data_keys
 from bridge.privacy.customers import customer_name
 from bridge.privacy.holds import Hold, LegalHolds

@@ -1,18 +1,17 @@
-"""An administrator's orders to send again: one delivery at once, many by a filter, carried out step by step.
+"""Orders about one delivery: send it again, or not at all.
 
 A replay is a new delivery at the end of its lane, so that it cannot overtake anything. It may not know how an order
-is given (API, command line) nor how a destination sends.
+is given (API, command line) nor how a destination sends; orders about many are in `replay_orders`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
-from sqlalchemy import bindparam, exists, func, insert, select
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from bridge.audit.notes import AuditEntry, AuditNotes
@@ -21,26 +20,13 @@ from bridge.errors import Conflict, FieldError, Invalid, NotFound
 from bridge.events import Carries
 from bridge.outbox.ledger.append import NewDelivery, append
 from bridge.outbox.ledger.cancel import cancel
-from bridge.outbox.selection import (
-    ReplayFilter,
-    Selected,
-    Wants,
-    check_filter,
-    newest_of_each_subject,
-    select_all,
-    stored_filter,
-)
 from bridge.outbox.staleness import Age
 from bridge.privacy.vault import IS_KEY, IS_READABLE, KEYS, erased
-from bridge.tables import DeliveryRow, EventRow, LaneRow, ReplayRow, core
+from bridge.tables import DeliveryRow, EventRow, LaneRow, core
 
 _DELIVERY = core(DeliveryRow)
 _EVENT = core(EventRow)
 _LANE = core(LaneRow)
-_REPLAY = core(ReplayRow)
-
-Mode = Literal["latest", "every"]
-MAX_RATE = 1000.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,32 +36,6 @@ class ReplayedDelivery:
     id: str
     #: True: something newer of the same subject was delivered already: this may be superseded, or tell old news.
     newer_delivered: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReplayCounts:
-    matched: int
-    by_destination: dict[str, int]
-    by_type: dict[str, int]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReplayProgress:
-    """A replay order and how far it is. `sent` counts deliveries tried at least once; `failed` the dead."""
-
-    id: str
-    state: str
-    mode: str
-    rate: float
-    reason: str
-    filter: dict[str, object]
-    created_by: str
-    created_at: datetime
-    finished_at: datetime | None
-    matched: int
-    sent: int
-    delivered: int
-    failed: int
 
 
 def replay_delivery(
@@ -93,7 +53,7 @@ def replay_delivery(
     Raises NotFound; Gone where its event was erased; Conflict while it is pending or while a replay of it is; Invalid
     without a reason.
     """
-    _check_reason(reason)
+    check_reason(reason)
     found = session.execute(_LOCK_ORIGINAL, {"delivery": delivery_id}).one_or_none()
     if found is None:
         raise NotFound("no delivery has this id; see GET /api/v1/deliveries")
@@ -125,85 +85,14 @@ def cancel_delivery(
     session: Session, delivery_id: str, *, reason: str, actor: str, now: datetime, notes: AuditNotes
 ) -> None:
     """Take a pending delivery out of its lane. Raises NotFound, Conflict, Invalid without a reason."""
-    _check_reason(reason)
+    check_reason(reason)
     cancel(session, delivery_id, now=now)
     subject = session.scalar(_SUBJECT_OF, {"delivery": delivery_id}) or ""
     _note(session, "delivery.cancelled", subject, reason, {"deliveryId": delivery_id}, actor, now, notes)
 
 
-def preview_replay(session: Session, chosen: ReplayFilter, mode: Mode, wanted: Mapping[str, Wants]) -> ReplayCounts:
-    """What the order would send, counted. Raises Invalid where the filter is wrong."""
-    check_filter(chosen, wanted)
-    pairs: list[Selected] = list(select_all(session, chosen, wanted))
-    if mode == "latest":
-        pairs = newest_of_each_subject(pairs)
-    return ReplayCounts(
-        matched=len(pairs),
-        by_destination=dict(Counter(one.destination for one in pairs)),
-        by_type=dict(Counter(one.event_type for one in pairs)),
-    )
-
-
-def order_replay(
-    session: Session,
-    chosen: ReplayFilter,
-    *,
-    mode: Mode,
-    reason: str,
-    rate: float,
-    actor: str,
-    now: datetime,
-    notes: AuditNotes,
-    wanted: Mapping[str, Wants],
-) -> str:
-    """Record the order and return its id; a worker carries it out (`replay_walk`). `rate` is deliveries per second.
-
-    What is recorded after `now` is not selected. Raises Invalid where filter, rate or reason are wrong.
-    """
-    _check_reason(reason)
-    if not 0 < rate <= MAX_RATE:
-        message = f"must be more than 0 and at most {MAX_RATE:g} per second"
-        raise Invalid("the rate is out of range", errors=[FieldError(field="rate", rule="range", message=message)])
-    bounded = ReplayFilter(**{**asdict(chosen), "as_of": now})
-    counts = preview_replay(session, bounded, mode, wanted)
-    replay_id = new_id()
-    session.execute(
-        insert(_REPLAY),
-        {
-            "id": replay_id,
-            "created_at": now,
-            "created_by": actor,
-            "reason": notes.masked(reason),
-            "filter": stored_filter(bounded),
-            "mode": mode,
-            "rate": rate,
-            "state": "running",
-            "matched": counts.matched,
-            "due_at": now,
-        },
-    )
-    details: dict[str, object] = {"filter": stored_filter(bounded), "mode": mode, "matched": counts.matched}
-    _note(session, "replay.ordered", f"replay:{replay_id}", reason, details, actor, now, notes)
-    return replay_id
-
-
-def replay_progress(session: Session, replay_id: str) -> ReplayProgress:
-    """How far the order is. Raises NotFound."""
-    row = session.get(ReplayRow, replay_id)
-    if row is None:
-        raise NotFound("no replay has this id; see GET /api/v1/replays")
-    return _progress(session, row)
-
-
-def list_replays(session: Session, *, before_id: str | None = None, limit: int = 50) -> list[ReplayProgress]:
-    """Orders, newest first."""
-    statement = select(ReplayRow).order_by(ReplayRow.id.desc()).limit(limit)
-    if before_id is not None:
-        statement = statement.where(ReplayRow.id < before_id)
-    return [_progress(session, row) for row in session.scalars(statement)]
-
-
-def _check_reason(reason: str) -> None:
+def check_reason(reason: str) -> None:
+    """Raises Invalid where there is nothing in it."""
     if not reason.strip():
         error = FieldError(field="reason", rule="required", message="say why, in a sentence: the audit keeps it")
         raise Invalid("a reason is missing", errors=[error])
@@ -216,25 +105,6 @@ def _newer_delivered(session: Session, original: Any) -> bool:
             return True
     place = {"lane": original.lane_id, "after": original.seq, "event": original.event_id}
     return bool(session.scalar(_DELIVERED_AFTER, place))
-
-
-def _progress(session: Session, row: ReplayRow) -> ReplayProgress:
-    counts = session.execute(_COUNTS, {"replay": row.id}).one()
-    return ReplayProgress(
-        id=row.id,
-        state=row.state,
-        mode=row.mode,
-        rate=row.rate,
-        reason=row.reason,
-        filter=row.filter,
-        created_by=row.created_by,
-        created_at=row.created_at,
-        finished_at=row.finished_at,
-        matched=row.matched,
-        sent=counts.sent,
-        delivered=counts.delivered,
-        failed=counts.failed,
-    )
 
 
 def _note(
@@ -288,8 +158,3 @@ _SUBJECT_OF = (
     .join(_DELIVERY, _DELIVERY.c.event_id == _EVENT.c.id)
     .where(_DELIVERY.c.id == bindparam("delivery"))
 )
-_COUNTS = select(
-    func.count().filter(_DELIVERY.c.attempts > 0).label("sent"),
-    func.count().filter(_DELIVERY.c.state == "delivered").label("delivered"),
-    func.count().filter(_DELIVERY.c.state == "dead").label("failed"),
-).where(_DELIVERY.c.replay_id == bindparam("replay"))

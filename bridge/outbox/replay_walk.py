@@ -1,63 +1,137 @@
-"""Carries out replay orders: every step appends what the rate allows and remembers where it stands.
+"""Carries out replay orders: every step appends a few deliveries and remembers where it stands.
 
-Any worker may take the next step; the order's `due_at` keeps the rate and keeps two workers apart.
+Any worker may take the next step; the order's `due_at` keeps the rate and keeps two workers apart. A step is one short
+transaction that holds the order's row from its first statement on: whoever pauses or cancels waits for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
-from sqlalchemy import bindparam, exists, select, update
+from sqlalchemy import and_, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
-from bridge.audit.notes import AuditEntry, AuditNotes
+from bridge.audit.notes import AuditNotes
 from bridge.clock import new_id
-from bridge.outbox.ledger.append import NewDelivery, append
-from bridge.outbox.selection import Selected, Wants, is_newest_of_its_subject, loaded_filter, select_page
-from bridge.tables import DeliveryRow, ReplayRow, core
+from bridge.outbox.ledger.append import NewDelivery, append, hold_lanes
+from bridge.outbox.replay_ends import complete, ended_replays, sweep
+from bridge.outbox.selecting import Selected, newest_among, select_page
+from bridge.outbox.selection import ReplayFilter, Wants, loaded_filter
+from bridge.outbox.taken import Taken, taken_among
+from bridge.tables import ReplayRow, core
 
 _REPLAY = core(ReplayRow)
-_DELIVERY = core(DeliveryRow)
 
-STEP = timedelta(seconds=1)
+#: Deliveries appended in one step at most: live events are recorded between two.
+AT_ONCE = 50
+#: Workers look about so often; what the rate allows in it may go at once, and not more.
+SECOND = timedelta(seconds=1)
+#: Rows looked at in one step at most, where few of them are to be sent.
+MOST_LOOKED_AT = 2000
+#: Rows looked at together at least, however low the rate is.
+FEWEST_LOOKED_AT = 50
 
 
-def step_replays(session: Session, wanted: Mapping[str, Wants], *, now: datetime, notes: AuditNotes) -> int:
-    """Take one step of every order that is due, complete those whose deliveries have all ended.
+def due_replays(session: Session, *, now: datetime) -> list[str]:
+    """Orders that `step_replay` is for: those that walk, those that are cancelled, those that have come to their end.
 
-    Returns how many deliveries were appended. Idle orders cost one indexed read.
+    Idle orders cost a read of the orders, which are few.
     """
-    appended = 0
-    for replay_id in session.scalars(_DUE, {"now": now}).all():
-        order = session.execute(_TAKE_STEP, {"replay": replay_id, "now": now, "next": now + STEP}).one_or_none()
-        if order is not None:  # else another worker took this step
-            appended += _step(session, order, wanted, now)
-    for replay_id in session.scalars(_ENDED).all():
-        if session.scalar(_COMPLETE, {"replay": replay_id, "now": now}) is not None:
-            subject = f"replay:{replay_id}"
-            notes.write(session, [AuditEntry(actor="worker", action="replay.completed", subject=subject)], now)
-    return appended
+    return [*session.scalars(_DUE, {"now": now}), *ended_replays(session)]
 
 
-def has_steps(session: Session) -> bool:
-    """True while any order runs: what a worker looks at before it takes a write lock."""
-    return bool(session.scalar(_ANY_RUNNING))
+def step_replay(
+    session: Session, replay_id: str, wanted: Mapping[str, Wants], *, now: datetime, notes: AuditNotes
+) -> int:
+    """Take the next step of one order, if nobody else has; returns how many deliveries it appended or cancelled."""
+    order = session.execute(_TAKE_STEP, {"replay": replay_id, "now": now}).one_or_none()
+    if order is not None:
+        return _walk_on(session, order, wanted, now)
+    if complete(session, replay_id, now=now, notes=notes):
+        return 0
+    return sweep(session, replay_id, now=now, notes=notes)
 
 
-def _step(session: Session, order: Any, wanted: Mapping[str, Wants], now: datetime) -> int:
+@dataclass(frozen=True, kw_only=True)
+class _Stride:
+    """What a step goes over: the pairs to be sent, the ones left to others, and where the walk stands then."""
+
+    sent: Sequence[Selected]
+    #: By the places of their pairs.
+    taken: Mapping[str, Taken]
+    #: None: at the end.
+    cursor: str | None
+
+
+def _walk_on(session: Session, order: Any, wanted: Mapping[str, Wants], now: datetime) -> int:
     chosen = loaded_filter(order.filter)
-    limit = max(1, round(order.rate * STEP.total_seconds()))
-    page = select_page(session, chosen, wanted, after=order.cursor, limit=limit)
-    pairs = page.pairs
-    if order.mode == "latest":
-        pairs = [one for one in pairs if is_newest_of_its_subject(session, one, chosen, wanted)]
-    append(session, [_replayed(one, order.id) for one in pairs], now=now)
-    done = page.cursor is None
-    place = {"replay": order.id, "stand": page.cursor or order.cursor, "due": None if done else now + STEP}
-    session.execute(_REMEMBER, place)
-    return len(pairs)
+    if chosen.destination is not None and chosen.destination not in wanted:
+        return 0  # this worker's configuration does not know it; another's may
+    steps = ceil(order.rate / AT_ONCE)  # of a second, all alike: none would be left over for the next
+    quota = max(1, int(order.rate / steps))
+    stride = _stride(session, order, chosen, wanted, quota)
+    append(session, [_replayed(one, order.id) for one in stride.sent], now=now)
+    skipped, matched = _counted(order, stride)
+    pause = timedelta(microseconds=int(1_000_000 * len(stride.sent) / order.rate))
+    next_due = max(order.due_at, now - max(SECOND - pause, timedelta(0))) + pause
+    session.execute(
+        _REMEMBER,
+        {
+            "replay": order.id,
+            "stand": stride.cursor or order.cursor,
+            "due": None if stride.cursor is None else next_due,
+            "skipped": skipped,
+            "number": matched,
+        },
+    )
+    return len(stride.sent)
+
+
+def _stride(session: Session, order: Any, chosen: ReplayFilter, wanted: Mapping[str, Wants], quota: int) -> _Stride:
+    """The next `quota` pairs, from no more rows than MOST_LOOKED_AT."""
+    as_of = chosen.as_of or order.created_at
+    sent: list[Selected] = []
+    taken: dict[str, Taken] = {}
+    cursor, looked_at = order.cursor, 0
+    while looked_at < MOST_LOOKED_AT:
+        limit = max(quota - len(sent), FEWEST_LOOKED_AT)
+        page = select_page(session, chosen, wanted, after=cursor, limit=limit)
+        pairs = newest_among(session, page.pairs, chosen, wanted) if order.mode == "latest" else page.pairs
+        # Locked first: of two orders that select the same pair, the second waits here and then finds the first's.
+        hold_lanes(session, [(one.destination, one.lane_subject) for one in pairs])
+        others = taken_among(session, pairs, as_of)
+        for one in pairs:
+            if len(sent) == quota:
+                return _Stride(sent=sent, taken=taken, cursor=cursor)
+            cursor = one.place
+            other = others.get(one.place)
+            if other is not None:
+                taken[one.place] = other
+            if other is None or other.cancelled:
+                sent.append(one)
+        looked_at += limit
+        cursor = page.cursor
+        if cursor is None or len(sent) == quota:
+            break
+    return _Stride(sent=sent, taken=taken, cursor=cursor)
+
+
+def _counted(order: Any, stride: _Stride) -> tuple[dict[str, int], int]:
+    """The order's `skipped_for` and `matched`, brought up to date by what was not known when it was given."""
+    skipped, matched = Counter[str](order.skipped_for or {}), order.matched
+    for other in stride.taken.values():
+        if other.before and other.cancelled:  # counted as skipped, but free again
+            skipped[other.by] -= 1
+            matched += 1
+        elif not other.before and not other.cancelled:
+            skipped[other.by] += 1
+            matched -= 1
+    return dict(+skipped), matched
 
 
 def _replayed(one: Selected, replay_id: str) -> NewDelivery:
@@ -74,24 +148,31 @@ def _replayed(one: Selected, replay_id: str) -> NewDelivery:
     )
 
 
-_ANY_RUNNING = select(exists().where(_REPLAY.c.state == "running"))
-_DUE = select(_REPLAY.c.id).where(_REPLAY.c.state == "running", _REPLAY.c.due_at <= bindparam("now"))
+_walks = and_(_REPLAY.c.state == "running", _REPLAY.c.due_at <= bindparam("now"))
+_is_swept = and_(
+    _REPLAY.c.state == "cancelled",
+    _REPLAY.c.finished_at.is_(None),
+    or_(_REPLAY.c.due_at.is_(None), _REPLAY.c.due_at <= bindparam("now")),
+)
+_DUE = select(_REPLAY.c.id).where(or_(_walks, _is_swept)).order_by(_REPLAY.c.id)
 _TAKE_STEP = (
     update(_REPLAY)
-    .where(_REPLAY.c.id == bindparam("replay"), _REPLAY.c.state == "running", _REPLAY.c.due_at <= bindparam("now"))
-    .values(due_at=bindparam("next"))
-    .returning(_REPLAY.c.id, _REPLAY.c.filter, _REPLAY.c.mode, _REPLAY.c.rate, _REPLAY.c.cursor)
+    .where(_REPLAY.c.id == bindparam("replay"), _walks)
+    .values(due_at=_REPLAY.c.due_at)  # only to hold the row until the step is committed
+    .returning(
+        *(
+            _REPLAY.c[name]
+            for name in ("id", "created_at", "filter", "mode", "rate", "cursor", "matched", "skipped_for", "due_at")
+        )
+    )
 )
 _REMEMBER = (
     update(_REPLAY)
     .where(_REPLAY.c.id == bindparam("replay"))
-    .values(cursor=bindparam("stand"), due_at=bindparam("due"))
-)
-_still_owed = exists().where(_DELIVERY.c.replay_id == _REPLAY.c.id, _DELIVERY.c.state == "pending")
-_ENDED = select(_REPLAY.c.id).where(_REPLAY.c.state == "running", _REPLAY.c.due_at.is_(None), ~_still_owed)
-_COMPLETE = (
-    update(_REPLAY)
-    .where(_REPLAY.c.id == bindparam("replay"), _REPLAY.c.state == "running")
-    .values(state="completed", finished_at=bindparam("now"))
-    .returning(_REPLAY.c.id)
+    .values(
+        cursor=bindparam("stand"),
+        due_at=bindparam("due"),
+        skipped_for=bindparam("skipped"),
+        matched=bindparam("number"),
+    )
 )

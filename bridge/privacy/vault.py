@@ -157,6 +157,13 @@ class Vault:
         key = self._key_of(row)
         return None if key is None else key.open(row.body, row=event_id, column=BODY_COLUMN)
 
+    def readable_body(self, event_id: str, row: SealedRow) -> bytes | None:
+        """As `body`; None also where it cannot be opened."""
+        try:
+            return self.body(event_id, row)
+        except CANNOT_OPEN:
+            return None
+
     def rejected_body(self, rejection_id: str, row: SealedRow) -> bytes:
         """The kept body of a rejection, with `key_id`, `wrapped` and `wrapped_by`. Raises Altered, SecretMissing."""
         if row.key_id is None:

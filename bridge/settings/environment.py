@@ -69,6 +69,13 @@ class Switch(Value[bool]):
         return switched
 
 
+class AnyText(Value[bool]):
+    """True, whatever it says."""
+
+    def read(self, value: object) -> bool:
+        return True
+
+
 class LogLevel(Choice):
     """A level of the standard library's logging, in any case."""
 
@@ -95,6 +102,7 @@ class EnvironmentSection(Section):
     worker_concurrency = Whole(1, 1000, from_text=True, data_key="WORKER_CONCURRENCY")
     log_level = LogLevel(data_key="LOG_LEVEL")
     log_format = Choice(("json", "text"), data_key="LOG_FORMAT")
+    no_color = AnyText(data_key="NO_COLOR")
     allow_unsafe_database = Switch(data_key="BRIDGE_ALLOW_UNSAFE_DATABASE")
     metrics_folder = FolderPath(data_key="PROMETHEUS_MULTIPROC_DIR")
 

@@ -321,6 +321,8 @@ class Settings:
     log_level: str = "INFO"
     #: None: JSON lines, readable text on a terminal.
     log_format: Literal["json", "text"] | None = None
+    #: NO_COLOR (https://no-color.org): no colours, not even on a terminal.
+    no_color: bool = False
     #: BRIDGE_ALLOW_UNSAFE_DATABASE: accept a PostgreSQL that may lose acknowledged commits.
     allow_unsafe_database: bool = False
     #: PROMETHEUS_MULTIPROC_DIR: where the processes of this machine count together; None: each for itself.

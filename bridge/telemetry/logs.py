@@ -29,7 +29,7 @@ def configure_logs(settings: Settings, masking: Masking, *, stream: TextIO = sys
         _masked_by(masking),
     ]
     renderer: structlog.types.Processor = (
-        structlog.dev.ConsoleRenderer(colors=stream.isatty())
+        structlog.dev.ConsoleRenderer(colors=stream.isatty() and not settings.no_color)
         if readable
         else structlog.processors.JSONRenderer(serializer=_as_json_text)
     )

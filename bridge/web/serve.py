@@ -11,15 +11,16 @@ from sqlalchemy.exc import DBAPIError
 
 from bridge.app import create_app
 from bridge.errors import BridgeError
+from bridge.reloading.in_force import InForce
 from bridge.settings.model import Settings
 from bridge.web.logs import configure_parent_logs
 from bridge.web.options import gunicorn_options
 
 
-def run_web(settings: Settings) -> None:
+def run_web(in_force: InForce) -> None:
     """Serve in this process and its children; raises SystemExit with the exit code when it has been stopped."""
-    configure_parent_logs(settings)
-    _Gunicorn(settings).run()
+    configure_parent_logs(in_force.settings)
+    _Gunicorn(in_force).run()
 
 
 def make_app(settings: Settings) -> Flask:
@@ -35,14 +36,14 @@ def make_app(settings: Settings) -> Flask:
 class _Gunicorn(BaseApplication):
     """gunicorn without its command line, its configuration files and its own environment variables."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, in_force: InForce) -> None:
+        self._in_force = in_force
         super().__init__()
 
     def load_config(self) -> None:
         assert self.cfg is not None
-        for name, value in gunicorn_options(self._settings).items():
+        for name, value in gunicorn_options(self._in_force).items():
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        return make_app(self._settings)  # each child its own: no connection may be shared between processes
+        return make_app(self._in_force.settings)  # each child its own: no connection may be shared between processes

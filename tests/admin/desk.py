@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from threading import Thread
 from typing import Any
 
@@ -15,6 +16,7 @@ from werkzeug.test import TestResponse
 from bridge.admin.access import Role
 from bridge.admin.api import make_api
 from bridge.admin.lookout import Lookout
+from bridge.admin.reparsing import Reparser
 from bridge.admin.tokens import create_token
 from bridge.audit.signing import AuditSigner
 from bridge.commands.room import CommandRoom
@@ -25,7 +27,7 @@ from bridge.outbox.selection import Wants
 from bridge.privacy.holds import LegalHolds
 from bridge.privacy.masking import Masking
 from bridge.problems import install_problem_handlers
-from bridge.settings.model import LegalHold
+from bridge.settings.model import LegalHold, SourceSettings
 from tests.admin.harbour import lookout
 from tests.commands.office import command_room
 from tests.fakes import VAULT, FakeClock
@@ -108,6 +110,7 @@ def make_desk(
     commands: CommandRoom | None = None,
     seen: Lookout | None = None,
     declared: Sequence[LegalHold] = (),
+    sources: Iterable[SourceSettings] = (),
 ) -> Desk:
     """The desk over `commands` (by default no organisation is configured) and what is `seen` of destinations;
     `declared` are the holds of bridge.toml."""
@@ -127,6 +130,9 @@ def make_desk(
         trusted_keys={SIGNER.public_key},
         commands=commands or command_room(database, clock, masking=MASKING, notes=NOTES),
         lookout=seen or lookout(database, clock, MASKING),
+        reparser=Reparser(
+            sources={one.name: one for one in sources}, notes=NOTES, vault=VAULT, dedupe_window=timedelta(minutes=10)
+        ),
     )
     return Desk(app, database, clock)
 

@@ -133,6 +133,9 @@ def test_a_dry_run_counts_by_destination_and_type_and_does_nothing(desk: Desk) -
         "matched": 2,
         "by_destination": {"erp": 2},
         "by_type": {"custom_object.record.updated": 2},
+        "skipped": 0,
+        "skipped_for": {},
+        "left_out": 0,
     }
     assert seat.get("/replays").get_json()["items"] == []
     assert noted(desk, seat) == []

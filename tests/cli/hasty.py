@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from bridge.reloading.in_force import InForce
 from bridge.settings import load_settings
 from bridge.web.options import gunicorn_options
 from bridge.web.slow_clients import DeadlineWorker
@@ -25,7 +26,7 @@ class HastyWorker(DeadlineWorker):
     write_seconds = WRITE_SECONDS
 
 
-globals().update(gunicorn_options(load_settings(os.environ)) | {"worker_class": HastyWorker})
+globals().update(gunicorn_options(InForce("web", lambda: load_settings(os.environ))) | {"worker_class": HastyWorker})
 
 
 def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -28,7 +28,7 @@ def test_help_names_every_command_and_how_to_complete_them(bridge: Commands) -> 
     shown = bridge("--help").output
     for name in ("up", "init", "check", "db", "web", "worker", "token", "events", "deliveries", "replay", "audit"):
         assert f"\n  {name} " in shown
-    assert "_BRIDGE_COMPLETE=bash_source" in shown
+    assert "bridge completion bash" in shown
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["token", "create"], ["events", "list", "--limit", "0"]])

@@ -87,7 +87,7 @@ def test_what_is_accepted_is_delivered_and_replayed_on_demand(site: BridgeFolder
 
     done = site.run("replay", *subject, "--state", "dead", "--reason", "the ERP is mended")
     assert done.code == 0, done.stderr
-    assert done.stdout.endswith("completed: 1 delivered, 0 failed\n")
+    assert done.stdout.endswith("completed: 1 of 1 ended, 1 delivered\n")
     assert erp.requests[-1].headers["webhook-id"] == first.headers["webhook-id"]
 
 

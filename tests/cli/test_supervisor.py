@@ -84,6 +84,17 @@ def test_stopping_ends_every_program_by_sigterm(tmp_path: Path, told: Told) -> N
     assert told.sentences == []
 
 
+def test_a_signal_is_passed_on_to_every_program(tmp_path: Path, told: Told) -> None:
+    listening = "import os, signal, sys\nsignal.signal(signal.SIGHUP, lambda *_: os.remove(sys.argv[1]))" + PATIENT
+    tree = Supervisor([program(tmp_path, listening), program(tmp_path, listening, name="other")], told)
+    with watched(tree):
+        for name in ("patient", "other"):
+            wait_for_pids(tmp_path / name, 1)
+        tree.pass_on(signal.SIGHUP)
+        wait_until(lambda: not any((tmp_path / name).exists() for name in ("patient", "other")))
+    assert told.sentences == []
+
+
 def test_being_told_to_stop_twice_kills_what_does_not_listen(tmp_path: Path, told: Told) -> None:
     tree = Supervisor([program(tmp_path, DEAF)], told)
     with tree:

@@ -67,6 +67,12 @@ def _paths(scene: str, desk: Desk) -> dict[str, str]:
             "hold-new": "/console/holds/new",
             "erasures": "/console/erasures",
         }
+        running = scenes.running_replay(desk.database, now)
+        paths |= {
+            "replay": f"/console/replays/{running}",
+            "cancellation": "/console/deliveries/cancellation?destination=erp",
+            "waiting": "/console/deliveries?state=pending",
+        }
         paths["command"] = f"/console/commands/{scenes.running_merge(desk.database, now)}"
     if scene == "hostile":
         event_id, delivery_id = scenes.hostile(desk.database, now)

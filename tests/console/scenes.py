@@ -24,6 +24,7 @@ from bridge.tables import (
     LaneRow,
     PurgeRow,
     RejectionRow,
+    ReplayRow,
     core,
 )
 from tests.admin.desk import SIGNER
@@ -178,6 +179,21 @@ def held(database: Database, now: datetime) -> list[str]:
         ids = [one.hold.id for one in placed]
         release(session, holds, ids[0], reason="the regulator is content", actor="cli:eva", now=now, notes=NOTES)
     return ids
+
+
+def running_replay(database: Database, now: datetime) -> str:
+    """A replay that has begun, of which another replay and `latest` have taken their share; gives its id."""
+    other, running = new_id(), new_id()
+    common = {"created_at": now - timedelta(seconds=40), "created_by": "token:eva", "rate": 20.0, "mode": "latest"}
+    counts = {"matched": 1840, "left_out": 212, "skipped_for": {other: 3, "single": 1}}
+    chosen = {"destination": "erp", "state": "dead"}
+    with database.write() as session:
+        for replay_id, state in ((other, "paused"), (running, "running")):
+            reason = "the ERP is mended"
+            session.add(
+                ReplayRow(id=replay_id, state=state, reason=reason, due_at=now, filter=chosen, **counts, **common)
+            )
+    return running
 
 
 def running_merge(database: Database, now: datetime) -> str:

@@ -9,12 +9,14 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from bridge.admin.access import Role
+from bridge.admin.cancelling import AT_ONCE
 from tests.admin.desk import Desk
 from tests.console import scenes
 from tests.console.browser import DESK, PHONE, chromium, enter, served
 from tests.console.visitors import LISTS
 from tests.keeping.file_room import FileRoom
-from tests.outbox.yard import actions, delivery
+from tests.outbox.replays import many_pending, step
+from tests.outbox.yard import FakeDestination, actions, delivery, dispatcher
 
 # One browser and one database are enough to see what the script and the styles do.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -89,6 +91,53 @@ def test_several_are_ticked_counted_and_replayed(desk: Desk, address: str, page:
     page.get_by_label("Why?").fill("mended")
     page.get_by_role("button", name=f"Replay {len(dead)} deliveries").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("on their way again")
+
+
+def test_a_replay_is_ordered_watched_paused_resumed_and_done(desk: Desk, address: str, page: Page) -> None:
+    dead = len(scenes.dead(scenes.normal(desk.database, desk.clock.now())))
+    page.clock.install()
+    enter(page, address, desk.token(Role.OPERATOR))
+    _order_replay(page, address, "dead", dead)
+    progress = page.get_by_role("progressbar", name="Ended deliveries")
+    _work(desk, page)
+    expect(progress).to_have_js_property("value", 1)
+    _steer(page, "Pause")
+    expect(page.locator("#live-progress")).to_contain_text("paused")
+    _work(desk, page)
+    _work(desk, page)
+    expect(progress).to_have_js_property("value", 1)
+    _steer(page, "Resume")
+    for _ in range(dead + 1):
+        _work(desk, page, seconds=60)  # something else waits in some of the lanes
+    expect(page.locator("#live-progress")).to_contain_text("completed")
+    expect(progress).to_have_js_property("value", dead)
+    expect(page.get_by_text("Pause it…")).to_have_count(0)
+
+
+def test_a_replay_is_cancelled_and_says_what_it_had_sent(desk: Desk, address: str, page: Page) -> None:
+    dead = len(scenes.dead(scenes.normal(desk.database, desk.clock.now())))
+    page.clock.install()
+    enter(page, address, desk.token(Role.OPERATOR))
+    _order_replay(page, address, "dead", dead)
+    _work(desk, page)
+    _steer(page, "Cancel")
+    expect(page.get_by_role("status")).to_contain_text("It is cancelled")
+    expect(page.get_by_text("1 delivery had been sent before")).to_be_visible()
+    page.get_by_role("link", name="Replays").first.click()
+    expect(page.locator("tbody tr").first).to_contain_text("cancelled")
+
+
+def test_a_backlog_is_cancelled_step_by_step_without_another_click(desk: Desk, address: str, page: Page) -> None:
+    many = 4 * AT_ONCE + 10
+    many_pending(desk.database, desk.clock.now(), many)
+    desk.clock.advance(1)
+    enter(page, address, desk.token(Role.OPERATOR))
+    page.goto(f"{address}/console/deliveries?state=pending")
+    page.get_by_role("link", name="Cancel all that match…").click()
+    page.get_by_label("Why?").fill("the ERP was replaced")
+    page.get_by_role("button", name=f"Cancel 2\u202f{many - 2000:03} deliveries").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"2\u202f{many - 2000:03} deliveries are cancelled")
+    expect(page.get_by_role("status")).to_contain_text("They will not be sent.")
 
 
 def test_everything_can_be_reached_by_keyboard_alone(desk: Desk, address: str, page: Page) -> None:
@@ -185,8 +234,10 @@ def test_a_hostile_value_neither_runs_nor_breaks_the_page(desk: Desk, address: s
 def test_axe_finds_no_barrier_on_any_page(desk: Desk, address: str, page: Page) -> None:
     made = scenes.trouble(desk.database, desk.clock.now())
     hold = scenes.held(desk.database, desk.clock.now())[1]
+    replay = f"/replays/{scenes.running_replay(desk.database, desk.clock.now())}"
     paths = (
         *(f"/deliveries/{scenes.dead(made)[0]}", "/destinations/erp", "/replays/new?count=1&destination=erp"),
+        *(replay, "/deliveries/cancellation?destination=erp"),
         *("/holds/new", f"/holds/{hold}", f"/holds/{hold}/release", "/erasures"),
     )
     axe = Axe()
@@ -206,6 +257,34 @@ def test_every_page_fits_a_phone_and_has_enough_contrast(desk: Desk, address: st
             page.goto(f"{address}/console{path}")
             assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
             assert page.evaluate(_FAINT) == [], (scheme, path)
+
+
+def _order_replay(page: Page, address: str, state: str, matched: int) -> None:
+    """One delivery a second, by the form."""
+    page.goto(f"{address}/console/replays/new")
+    page.get_by_label("Destination", exact=True).select_option("erp")
+    page.get_by_label("Newest delivery is").select_option(state)
+    page.get_by_label("every event").check()
+    page.get_by_role("button", name="Count").click()
+    page.get_by_label("Why?").fill("mended")
+    page.get_by_label("At most so many per second").fill("1")
+    page.get_by_role("button", name=f"Send {matched} deliveries again").click()
+    expect(page.get_by_text(f"0 of {matched} deliveries ended")).to_be_visible()
+
+
+def _work(desk: Desk, page: Page, *, seconds: float = 1) -> None:
+    """A worker's next step, and the page's next look."""
+    desk.clock.advance(seconds)
+    step(desk.database, desk.clock.now())
+    dispatcher(desk.database, desk.clock, FakeDestination()).deliver_due()
+    page.clock.run_for(2_500)
+
+
+def _steer(page: Page, way: str) -> None:
+    page.get_by_text(f"{way} it…").click()
+    page.locator("details[open]").get_by_label("Why?").fill("to see")
+    page.get_by_role("button", name=f"{way} the replay").click()
+    page.get_by_role("status").wait_for()
 
 
 def _focused(page: Page) -> str:

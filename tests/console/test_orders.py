@@ -8,10 +8,14 @@ import pytest
 from sqlalchemy import select
 
 from bridge.admin.access import Role
+from bridge.database import Database
 from bridge.tables import AuditEntryRow
 from tests.admin.desk import Desk
+from tests.admin.stock import Stock, stock
 from tests.console import scenes
-from tests.console.visitors import Visitor, sign_in
+from tests.console.visitors import Page, Visitor, make_console_desk, sign_in
+from tests.fakes import FakeClock
+from tests.intake.webhook_app import GENESYS
 from tests.outbox.yard import actions, delivery, lane
 
 # The orders themselves are tried on both databases beside the API.
@@ -100,6 +104,50 @@ def test_everything_that_a_filter_selects_is_counted_then_ordered_then_followed(
     assert f"0 of {matched} deliver" in progress
     assert WHY in visitor.text("/replays")
     _assert_noted(desk, visitor, "replay.ordered", WHY)
+
+
+def test_a_replay_is_paused_resumed_and_cancelled_with_reasons(desk: Desk) -> None:
+    scenes.dead(scenes.normal(desk.database, desk.clock.now()))
+    desk.clock.advance(1)
+    visitor = sign_in(desk, Role.OPERATOR)
+    order = {"destination": "erp", "state": "dead", "mode": "latest", "reason": WHY, "rate": "20"}
+    path = visitor.post("/replays/order", **order).location.removeprefix("/console")
+    assert visitor.post(f"{path}/steer", action="pause", reason="").status_code == 422
+    assert visitor.post(f"{path}/steer", action="burn", reason=WHY).status_code == 422
+    for action, offers in (("pause", ["resume", "cancel"]), ("resume", ["pause", "cancel"]), ("cancel", [])):
+        assert visitor.post(f"{path}/steer", action=action, reason=f"to {action}").status_code == 303
+        forms = [one["value"] for one in Page(visitor.text(path)).all("input") if one.get("name") == "action"]
+        assert forms == offers
+    assert visitor.post(f"{path}/steer", action="resume", reason=WHY).status_code == 409
+    _assert_noted(desk, visitor, "replay.cancelled", "to cancel")
+
+
+def test_the_count_tells_what_is_left_out_and_who_sends_it_already(desk: Desk) -> None:
+    dead = scenes.dead(scenes.normal(desk.database, desk.clock.now()))
+    visitor = sign_in(desk, Role.OPERATOR)
+    visitor.post(f"/deliveries/{dead[0]}/replay", reason=WHY)
+    desk.clock.advance(1)
+    counted = visitor.text("/replays/new", count="1", destination="erp", state="dead", mode="every")
+    assert "1 row was being replayed already, by an order for one delivery" in counted
+
+
+def test_all_that_match_are_counted_then_cancelled(desk: Desk) -> None:
+    made = scenes.normal(desk.database, desk.clock.now())
+    wanted = {"destination": "erp", "state": "pending"}
+    visitor = sign_in(desk, Role.OPERATOR)
+    assert "Cancel all that match…" in visitor.text("/deliveries", **wanted)
+    assert "Cancel all that match…" not in visitor.text("/deliveries", destination="erp")
+    page = visitor.text("/deliveries/cancellation", **wanted)
+    matched = int(re.findall(r"<h1>Cancel (\d+) deliver", page)[0])
+    assert 0 < matched <= len(made.deliveries)
+    inputs = [one for one in Page(page).all("input") if one.get("type") == "hidden" and one.get("name") != "form_key"]
+    fields = {str(one["name"]): str(one["value"]) for one in inputs}
+    assert visitor.post("/deliveries/cancellation", **fields).status_code == 422
+    done = visitor.post("/deliveries/cancellation", **fields, reason=WHY).text
+    assert f"{matched} deliver" in done
+    assert "Go on" not in done
+    assert actions(desk.database).count("delivery.cancelled") == matched
+    assert "Nothing that matches can be cancelled." in visitor.text("/deliveries/cancellation", **wanted)
 
 
 @pytest.mark.parametrize("rate", ["0", "-1", "lots", "nan", "1e9"])
@@ -193,3 +241,39 @@ def _assert_noted(desk: Desk, visitor: Visitor, action: str, reason: str) -> Non
         wanted = (AuditEntryRow.action == action, AuditEntryRow.actor == visitor.actor)
         entries = session.scalars(select(AuditEntryRow).where(*wanted)).all()
     assert [entry.reason for entry in entries] == [reason]
+
+
+def test_an_unreadable_event_is_parsed_again_with_a_reason(database: Database, clock: FakeClock) -> None:
+    desk = make_console_desk(database, clock, sources=[GENESYS])
+    event_id = unreadable(desk, b'{"eventType": "QUEUE_OPENED", "payload": {"version": 1}}')
+    visitor = sign_in(desk, Role.OPERATOR)
+    assert "Parse it again" in visitor.get(f"/events/{event_id}").text
+    assert "Parse it again…" not in sign_in(desk, Role.VIEWER).get(f"/events/{event_id}").text
+    answer = visitor.post(f"/events/{event_id}/reparse", reason=WHY)
+    assert answer.status_code == 303
+    page = visitor.client.get(answer.location).text
+    assert "genesys.queue_opened" in page
+    assert "Parse it again" not in page
+    _assert_noted(desk, visitor, "event.reparsed", WHY)
+    assert visitor.post(f"/events/{event_id}/reparse", reason=WHY).status_code == 409
+
+
+def test_what_still_cannot_be_read_is_told_at_the_console(database: Database, clock: FakeClock) -> None:
+    desk = make_console_desk(database, clock, sources=[GENESYS])
+    event_id = unreadable(desk, b"{}")
+    visitor = sign_in(desk, Role.OPERATOR)
+    answer = visitor.post(f"/events/{event_id}/reparse", reason=WHY)
+    assert answer.status_code == 303
+    page = visitor.client.get(answer.location).text
+    assert "It was parsed again, and still cannot be read" in page
+    assert "Send an object with action, schemaName and record" in page, "what is wrong today"
+    assert visitor.post(f"/events/{event_id}/reparse", reason=" ").status_code == 422
+
+
+def unreadable(desk: Desk, body: bytes) -> str:
+    """An event of the source `genesys` that the version before could not read; gives its id."""
+    (row,) = stock(desk.clock.now(), events=1).events
+    errors = [{"field": "body", "rule": "form", "message": "Not known yet."}]
+    row.update(source="genesys", state="unreadable", body=body, errors=errors)
+    Stock(events=[row]).put(desk.database)
+    return str(row["id"])

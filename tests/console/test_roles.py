@@ -21,7 +21,9 @@ FORBIDDEN = [
     (f"/deliveries/{NOBODY}/cancel", Role.AUDITOR),
     ("/deliveries/selection", Role.VIEWER),
     ("/deliveries/selection/order", Role.APPROVER),
+    ("/deliveries/cancellation", Role.VIEWER),
     ("/replays/order", Role.VIEWER),
+    (f"/replays/{NOBODY}/steer", Role.APPROVER),
     ("/destinations/erp/pause", Role.VIEWER),
     ("/destinations/erp/resume", Role.APPROVER),
     ("/destinations/erp/test", Role.VIEWER),
@@ -34,6 +36,7 @@ FORBIDDEN = [
     (f"/holds/{NOBODY}/release", Role.OPERATOR),
     ("/erasures", Role.OPERATOR),
     ("/erasures/check", Role.APPROVER),
+    (f"/events/{NOBODY}/reparse", Role.VIEWER),
     (f"/events/{NOBODY}/reveal", Role.ADMIN),
     ("/audit/verify", Role.OPERATOR),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
@@ -14,7 +14,7 @@ from bridge.admin.access import Role
 from bridge.admin.console import make_console
 from bridge.commands.room import CommandRoom
 from bridge.database import Database
-from bridge.settings.model import LegalHold
+from bridge.settings.model import LegalHold, SourceSettings
 from tests.admin.desk import Desk, make_desk
 from tests.fakes import FakeClock
 
@@ -27,10 +27,14 @@ _FORM_KEY = re.compile(r'name="form_key" value="([0-9a-f]{64})"')
 
 
 def make_console_desk(
-    database: Database, clock: FakeClock, commands: CommandRoom | None = None, declared: Sequence[LegalHold] = ()
+    database: Database,
+    clock: FakeClock,
+    commands: CommandRoom | None = None,
+    declared: Sequence[LegalHold] = (),
+    sources: Iterable[SourceSettings] = (),
 ) -> Desk:
     """The desk with the console beside the API."""
-    desk = make_desk(database, clock, commands, declared=declared)
+    desk = make_desk(database, clock, commands, declared=declared, sources=sources)
     make_console(desk.app)
     return desk
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,35 +11,18 @@ import pytest
 from bridge.clock import new_id
 from bridge.database import Database
 from bridge.errors import Conflict, Invalid, NotFound
-from bridge.events import CONVERSATION_ATTRIBUTES_UPDATED, Owed, RecordedEvent
-from bridge.outbox.contract import ClaimedDelivery, Delivered, DeliveryPolicy, Outcome, Rejected
-from bridge.outbox.replay import (
-    Mode,
-    ReplayedDelivery,
-    order_replay,
-    preview_replay,
-    replay_delivery,
-    replay_progress,
-)
-from bridge.outbox.replay_walk import step_replays
-from bridge.outbox.selection import ReplayFilter, Wants
+from bridge.events import CONVERSATION_ATTRIBUTES_UPDATED
+from bridge.outbox.contract import ClaimedDelivery, Delivered, DeliveryPolicy, Outcome
+from bridge.outbox.replay import ReplayedDelivery, replay_delivery
+from bridge.outbox.replay_orders import plan_replay
+from bridge.outbox.replay_walk import AT_ONCE
+from bridge.outbox.selection import ReplayFilter
+from bridge.outbox.slots import AHEAD
 from tests.fakes import FakeClock
+from tests.outbox.replays import counted, many_dead, order, progress_of, reject, step, step_of
 from tests.outbox.yard import NOTES, FakeDestination, actions, delivery, dispatcher, owe, states
 
-
-def wants(name: str) -> Wants:
-    def owes(event: RecordedEvent) -> Owed | None:
-        return Owed(destination=name, subject=event.subject)
-
-    return owes
-
-
-WANTED = {"erp": wants("erp"), "crm": wants("crm")}
 CHANGE = CONVERSATION_ATTRIBUTES_UPDATED
-
-
-def reject(_: ClaimedDelivery) -> Outcome:
-    return Rejected(reason="422", error_class="status")
 
 
 def replay(database: Database, clock: FakeClock, one: str, *, fresh_id: bool = False) -> ReplayedDelivery:
@@ -48,27 +32,11 @@ def replay(database: Database, clock: FakeClock, one: str, *, fresh_id: bool = F
         )
 
 
-def order(database: Database, clock: FakeClock, chosen: ReplayFilter, mode: Mode = "every", rate: float = 50) -> str:
-    with database.write() as session:
-        return order_replay(
-            session,
-            chosen,
-            mode=mode,
-            reason="after the outage",
-            rate=rate,
-            actor="cli:eva",
-            now=clock.now(),
-            notes=NOTES,
-            wanted=WANTED,
-        )
-
-
 def walk(database: Database, clock: FakeClock, *destinations: FakeDestination) -> None:
     """What a worker does, second by second, until nothing moves any more."""
     worker = dispatcher(database, clock, *destinations)
     for _ in range(20):
-        with database.write() as session:
-            step_replays(session, WANTED, now=clock.now(), notes=NOTES)
+        step(database, clock.now())
         worker.deliver_due()
         clock.advance(1)
 
@@ -141,21 +109,43 @@ def test_live_traffic_goes_before_replays(database: Database, clock: FakeClock) 
     assert len(narrow.sent) == 24
 
 
+def test_a_live_event_waits_for_no_replay_but_those_that_were_claimed_before_it(
+    database: Database, clock: FakeClock
+) -> None:
+    many_dead(database, clock.now(), 60)
+    clock.advance(1)
+    order(database, clock, ReplayFilter(destination="erp", state="dead"), rate=60)
+    clock.advance(1)
+    step(database, clock.now())
+    lock = threading.Lock()
+    live: list[str] = []
+
+    def answer(_: ClaimedDelivery) -> Outcome:
+        with lock:
+            if not live:
+                live.extend(owe(database, clock.now(), subject="conversation:live", event_type=CHANGE))
+        return Delivered()
+
+    policy = DeliveryPolicy(max_in_flight=2)
+    dispatcher(database, clock, erp := FakeDestination(policy=policy, answer=answer)).deliver_due()
+    assert len(erp.sent) == 61
+    place = [one.delivery_id for one in erp.sent].index(live[0])
+    assert place <= policy.max_in_flight * AHEAD, f"{place} replays went before it"
+
+
 def test_an_order_sends_what_its_filter_selects_and_tells_how_far_it_is(database: Database, clock: FakeClock) -> None:
     for number in range(30):
         owe(database, clock.now(), subject=f"conversation:{number}", event_type=CHANGE, destinations=("erp", "crm"))
     dispatcher(database, clock, FakeDestination(answer=reject), FakeDestination(name="crm")).deliver_due()
     chosen = ReplayFilter(destination="erp", state="dead")
-    with database.read() as session:
-        counts = preview_replay(session, chosen, "every", WANTED)
+    counts = counted(database, clock, chosen)
     assert (counts.matched, counts.by_destination, counts.by_type) == (30, {"erp": 30}, {CHANGE: 30})
     replay_id = order(database, clock, chosen, rate=7)
     erp, crm = FakeDestination(), FakeDestination(name="crm")
     walk(database, clock, erp, crm)
     assert sorted(one.event.subject for one in erp.sent) == sorted(f"conversation:{n}" for n in range(30))
     assert crm.sent == []
-    with database.read() as session:
-        progress = replay_progress(session, replay_id)
+    progress = progress_of(database, replay_id)
     assert (progress.state, progress.matched, progress.sent, progress.delivered, progress.failed) == (
         "completed", 30, 30, 30, 0,
     )  # fmt: skip
@@ -166,10 +156,29 @@ def test_an_order_keeps_its_rate(database: Database, clock: FakeClock) -> None:
         owe(database, clock.now(), subject=f"conversation:{number}")
     dispatcher(database, clock, FakeDestination(answer=reject)).deliver_due()
     order(database, clock, ReplayFilter(state="dead"), rate=3)
-    with database.write() as session:
-        assert step_replays(session, WANTED, now=clock.now(), notes=NOTES) == 3
-        assert step_replays(session, WANTED, now=clock.now(), notes=NOTES) == 0
-        assert step_replays(session, WANTED, now=clock.now() + timedelta(seconds=1), notes=NOTES) == 3
+    assert step(database, clock.now()) == 3
+    assert step(database, clock.now()) == 0
+    assert step(database, clock.now() + timedelta(seconds=1)) == 3
+
+
+@pytest.mark.parametrize("rate", [7, 1.2 * AT_ONCE, 2 * AT_ONCE, 6 * AT_ONCE])
+def test_a_second_of_a_rate_goes_in_small_steps_and_whole(database: Database, clock: FakeClock, rate: float) -> None:
+    many_dead(database, clock.now(), 7 * AT_ONCE)
+    clock.advance(1)
+    replay_id = order(database, clock, ReplayFilter(state="dead"), rate=rate)
+    clock.advance(1)
+    first = step_of(database, clock.now(), replay_id)
+    assert 0 < first <= AT_ONCE
+    assert first + step(database, clock.now()) == rate
+
+
+def test_a_rate_below_one_waits_longer(database: Database, clock: FakeClock) -> None:
+    many_dead(database, clock.now(), 3)
+    clock.advance(1)
+    slow = order(database, clock, ReplayFilter(state="dead"), rate=0.25)
+    assert [step_of(database, clock.now() + timedelta(seconds=second), slow) for second in range(9)] == [
+        1, 0, 0, 0, 1, 0, 0, 0, 1,
+    ]  # fmt: skip
 
 
 def test_a_delivery_that_dies_again_is_not_found_again_by_the_same_order(database: Database, clock: FakeClock) -> None:
@@ -213,8 +222,8 @@ def test_latest_sends_only_the_newest_version_of_each_subject(database: Database
         owe(database, clock.now(), event_type=CHANGE, version=version)
     dispatcher(database, clock, FakeDestination(answer=reject)).deliver_due()
     chosen = ReplayFilter(destination="erp", state="dead")
-    with database.read() as session:
-        assert preview_replay(session, chosen, "latest", WANTED).matched == 1
+    counts = counted(database, clock, chosen, "latest")
+    assert (counts.matched, counts.left_out) == (1, 2)
     order(database, clock, chosen, "latest", rate=1)
     walk(database, clock, erp := FakeDestination())
     assert erp.versions("record:InventoryItem/r-1") == ["3"]
@@ -237,6 +246,12 @@ def test_a_wrong_filter_names_every_field(database: Database, clock: FakeClock) 
     with pytest.raises(Invalid) as refused:
         order(database, clock, replace(wrong, destination=None, state="none"))
     assert [one.rule for one in refused.value.errors] == ["required"]
+
+
+def test_where_no_destination_is_configured_nothing_is_selected(database: Database, clock: FakeClock) -> None:
+    owe(database, clock.now())
+    with database.read() as session:
+        assert plan_replay(session, ReplayFilter(), "every", {}, now=clock.now()).counts.matched == 0
 
 
 def test_a_replay_without_a_reason_is_refused(database: Database, clock: FakeClock) -> None:

@@ -26,6 +26,7 @@ from bridge.admin.api import commands as given_commands
 from bridge.admin.api.entrance import Rooms, install_rooms
 from bridge.admin.api.openapi import BridgeApi
 from bridge.admin.lookout import Lookout
+from bridge.admin.reparsing import Reparser
 from bridge.admin.throttle import WrongTokens
 from bridge.audit.notes import AuditNotes
 from bridge.clock import Clock
@@ -54,6 +55,7 @@ def make_api(
     holds: LegalHolds,
     erasures: Erasures,
     lookout: Lookout,
+    reparser: Reparser,
     trusted_proxies: Sequence[Network] = (),
 ) -> None:
     """Install the API into `app`, which answers refusals itself (`problems.install_problem_handlers`).
@@ -77,6 +79,7 @@ def make_api(
         holds=holds,
         erasures=erasures,
         lookout=lookout,
+        reparser=reparser,
     )
     install_rooms(app, rooms)
     api = BridgeApi(app)

@@ -10,6 +10,9 @@ from bridge.admin.api.entrance import Call
 from bridge.admin.api.openapi import ApiBlueprint
 from bridge.admin.api.operation import operation
 from bridge.admin.api.queries import (
+    CancelFilterSchema,
+    CancelOrder,
+    CancelOrderSchema,
     DeliveryQuerySchema,
     DeliveryReplayOrder,
     DeliveryReplayOrderSchema,
@@ -17,11 +20,21 @@ from bridge.admin.api.queries import (
     ReasonGiven,
     ReasonSchema,
 )
-from bridge.admin.api.shapes import DeliveryPageSchema, DeliveryWithAttemptsSchema, ReplayedDeliverySchema
-from bridge.admin.search.deliveries import FoundDelivery, attempt_log, find_deliveries, show_delivery
+from bridge.admin.api.shapes import (
+    CancellableSchema,
+    CancelStepSchema,
+    DeliveryPageSchema,
+    DeliveryWithAttemptsSchema,
+    ReplayedDeliverySchema,
+)
+from bridge.admin.cancelling import Cancellable, CancelStep, cancel_next, count_cancellable
+from bridge.admin.search.deliveries import LISTED, FoundDelivery, attempt_log, find_deliveries, show_delivery
 from bridge.admin.search.delivery_ids import DeliveryFilter
-from bridge.admin.search.pages import Page
+from bridge.admin.search.pages import Page, cursor
 from bridge.outbox.replay import cancel_delivery, replay_delivery
+
+#: Transactions of one call that cancels by a filter: it is answered within a second or two.
+STEPS_AT_ONCE = 4
 
 blueprint = ApiBlueprint("deliveries", __name__, description="What is owed to whom, and every try of it.")
 
@@ -104,6 +117,53 @@ def cancel_one_delivery(call: Call, order: ReasonGiven, delivery_id: str) -> dic
         cancelled = _with_attempts(session, call, delivery_id)
     signals.work_recorded.send(Call)
     return cancelled
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/deliveries/cancellable",
+    right=Right.LOOK,
+    query=CancelFilterSchema,
+    answers={200: CancellableSchema},
+)
+def count_deliveries(call: Call, wanted: DeliveryFilter) -> Cancellable:
+    """How many deliveries `POST /deliveries/cancel` would cancel with the same filter"""
+    with call.rooms.database.read() as session:
+        return count_cancellable(session, wanted, now=call.now)
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/deliveries/cancel",
+    right=Right.STEER,
+    body=CancelOrderSchema,
+    answers={200: CancelStepSchema},
+)
+def cancel_deliveries(call: Call, order: CancelOrder) -> CancelStep:
+    """Cancel the pending deliveries that the filter selects, at most 2000 at once, the newest first
+
+    Send the order again with `next` as `cursor` until that is null. What is recorded after the first call is not
+    cancelled.
+    """
+    after, cancelled, skipped = order.after, 0, 0
+    for _ in range(STEPS_AT_ONCE):
+        with call.rooms.database.write() as session:
+            step = cancel_next(
+                session,
+                order.filter,
+                after=after,
+                reason=order.reason,
+                actor=call.caller.actor,
+                now=call.now,
+                notes=call.rooms.notes,
+            )
+        after, cancelled, skipped = step.next, cancelled + step.cancelled, skipped + step.skipped
+        if after is None:
+            break
+    signals.work_recorded.send(Call)
+    return CancelStep(cancelled=cancelled, skipped=skipped, next=None if after is None else cursor(LISTED, after))
 
 
 def _with_attempts(session: Session, call: Call, delivery_id: str) -> dict[str, object]:

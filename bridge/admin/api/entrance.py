@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from bridge.admin.access import READS_ARE_NOTED, Caller, Right
 from bridge.admin.lookout import Lookout
+from bridge.admin.reparsing import Reparser
 from bridge.admin.throttle import WrongTokens
 from bridge.admin.tokens import authenticate, note_use, use_is_noted
 from bridge.audit.notes import AuditEntry, AuditNotes
@@ -56,6 +57,8 @@ class Rooms:
     erasures: Erasures
     #: How destinations and sources are doing.
     lookout: Lookout
+    #: Reads again what could not be read.
+    reparser: Reparser
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,7 @@
-"""`/events`: what was recorded, and the bodies it came in. It may not write but the audit."""
+"""`/events`: what was recorded, and the bodies it came in; read again what could not be read.
+
+It may not record an event itself.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,17 @@ import hashlib
 
 import orjson
 
+from bridge import signals
 from bridge.admin.access import Right
 from bridge.admin.api.entrance import Call
 from bridge.admin.api.openapi import ApiBlueprint
 from bridge.admin.api.operation import operation
 from bridge.admin.api.queries import EventQuerySchema, Listing, ReasonGiven, ReasonSchema
-from bridge.admin.api.shapes import EventPageSchema, EventSchema, RawBodySchema
+from bridge.admin.api.shapes import EventPageSchema, EventSchema, RawBodySchema, ReparsedSchema
+from bridge.admin.reparsing import Reparsed
 from bridge.admin.search.events import EventFilter, FoundEvent, find_events, raw_body, show_event
 from bridge.admin.search.pages import Page
+from bridge.errors import Invalid
 from bridge.privacy.masking import Masking
 
 blueprint = ApiBlueprint("events", __name__, description="What happened, as it was recorded.")
@@ -63,6 +69,37 @@ def reveal_raw_body(call: Call, asked: ReasonGiven, event_id: str) -> dict[str, 
         call.note(session, "event.revealed", f"event:{event_id}", reason=asked.reason, eventId=event_id)
     text = body.decode("utf-8", "replace")
     return {**_described(event_id, body), "revealed": True, "body": _read(body), "text": text}
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/events/<uuid:event_id>/reparse",
+    right=Right.STEER,
+    body=ReasonSchema,
+    answers={200: ReparsedSchema},
+    refusals=[404, 409],
+)
+def reparse_event(call: Call, asked: ReasonGiven, event_id: str) -> dict[str, object]:
+    """Parse an unreadable event again, with today's format of its source
+
+    What it tells is recorded in its place and owed as if it came now, unless it was recorded meanwhile. Where it still
+    cannot be read, 422 names the fields.
+    """
+    done = parse_again(call, asked, event_id)
+    if not done.events:
+        raise Invalid("The event still cannot be read.", errors=done.errors)
+    return {"id": done.id, "result": done.result, "events": [{**vars(one), "id": one.event_id} for one in done.events]}
+
+
+def parse_again(call: Call, asked: ReasonGiven, event_id: str) -> Reparsed:
+    """What came of it, committed, whether it can be read now or not."""
+    with call.rooms.database.write() as session:
+        done = call.rooms.reparser.reparse(
+            session, event_id, reason=asked.reason, actor=call.caller.actor, now=call.now
+        )
+    signals.work_recorded.send(Call)
+    return done
 
 
 def _described(event_id: str, body: bytes) -> dict[str, object]:

@@ -16,8 +16,8 @@ from bridge.admin.search.events import EventFilter
 from bridge.admin.search.pages import DEFAULT_LIMIT, MAX_LIMIT, PageRequest, read_cursor
 from bridge.admin.search.rejections import RejectionFilter
 from bridge.audit.verify import ExternalHead
-from bridge.outbox.replay import MAX_RATE, Mode
-from bridge.outbox.selection import SELECTABLE, ReplayFilter
+from bridge.outbox.replay_orders import MAX_RATE
+from bridge.outbox.selection import SELECTABLE, Mode, ReplayFilter
 from bridge.violations import Violation
 
 LONGEST_SUBJECT = 600
@@ -78,6 +78,46 @@ class DeliveryQuerySchema(PageQuerySchema):
     error_class = Line(longest=32)
     since = Moment()
     until = Moment()
+
+
+class CancelFilterSchema(Schema):
+    """What `GET /deliveries` is filtered by, but for the state: only pending ones can be cancelled."""
+
+    destination = Line(longest=64)
+    type = Line()
+    subject = Line(longest=LONGEST_SUBJECT)
+    event_id = Line(longest=36)
+    status = Whole(100, 599)
+    error_class = Line(longest=32)
+    since = Moment()
+    until = Moment()
+
+    @post_load
+    def _make(self, given: dict[str, Any], **_: Any) -> DeliveryFilter:
+        _check_span(given)
+        return DeliveryFilter(**given)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CancelOrder:
+    """An order to cancel the next of what a filter selects."""
+
+    filter: DeliveryFilter
+    reason: str
+    #: Id where the step before has ended; None: the first.
+    after: str | None
+
+
+class CancelOrderSchema(Schema):
+    filter = fields.Nested(CancelFilterSchema, required=True)
+    reason = Reason(required=True)
+    cursor = Line(longest=64, load_default=None)
+
+    @post_load
+    def _make(self, given: dict[str, Any], **_: Any) -> CancelOrder:
+        cursor = given["cursor"]
+        after = None if cursor is None else read_cursor(deliveries.LISTED, cursor)
+        return CancelOrder(filter=given["filter"], reason=given["reason"], after=after)
 
 
 class RejectionQuerySchema(PageQuerySchema):

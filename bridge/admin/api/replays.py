@@ -7,10 +7,25 @@ from bridge.admin.access import Right
 from bridge.admin.api.entrance import Call
 from bridge.admin.api.openapi import ApiBlueprint
 from bridge.admin.api.operation import Answer, operation
-from bridge.admin.api.queries import Listing, ReplayOrder, ReplayOrderSchema, ReplayQuerySchema
+from bridge.admin.api.queries import (
+    Listing,
+    ReasonGiven,
+    ReasonSchema,
+    ReplayOrder,
+    ReplayOrderSchema,
+    ReplayQuerySchema,
+)
 from bridge.admin.api.shapes import ReplayCountsSchema, ReplayPageSchema, ReplaySchema
 from bridge.admin.search.pages import Page, cut
-from bridge.outbox.replay import ReplayProgress, list_replays, order_replay, preview_replay, replay_progress
+from bridge.outbox.replay_orders import (
+    Steer,
+    cancel_replay,
+    order_replay,
+    pause_replay,
+    plan_replay,
+    resume_replay,
+)
+from bridge.outbox.replay_progress import ReplayProgress, list_replays, replay_progress
 
 blueprint = ApiBlueprint("replays", __name__, description="Orders to send again what a filter selects.")
 
@@ -27,23 +42,24 @@ def create_replay(call: Call, order: ReplayOrder) -> Answer:
     """Send again what the filter selects, or with `dry_run` count it
 
     `filter.state` is the state of the newest delivery of an event to the destination; `none` selects events that it
-    was never owed. `mode` `latest` sends only the newest version of each subject. `rate` is deliveries per second.
+    was never owed. `mode` `latest` sends only the newest version of each subject, and tells how many it leaves out.
+    `rate` is deliveries per second. Of two replays that select the same row the first sends it, the other counts it
+    as `skipped`.
     """
     rooms = call.rooms
+    with rooms.database.read() as session:  # it may take long, and no write should wait for it
+        planned = plan_replay(session, order.filter, order.mode, rooms.wanted, now=call.now)
     if order.reason is None or order.dry_run:
-        with rooms.database.read() as session:
-            return Answer(200, preview_replay(session, order.filter, order.mode, rooms.wanted))
+        return Answer(200, planned.counts)
     with rooms.database.write() as session:
         replay_id = order_replay(
             session,
-            order.filter,
-            mode=order.mode,
+            planned,
             reason=order.reason,
             rate=order.rate,
             actor=call.caller.actor,
             now=call.now,
             notes=rooms.notes,
-            wanted=rooms.wanted,
         )
         progress = replay_progress(session, replay_id)
     signals.work_recorded.send(Call)
@@ -63,3 +79,59 @@ def get_replay(call: Call, replay_id: str) -> ReplayProgress:
     """One replay with its progress"""
     with call.rooms.database.read() as session:
         return replay_progress(session, replay_id)
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/replays/<uuid:replay_id>/pause",
+    right=Right.STEER,
+    body=ReasonSchema,
+    answers={200: ReplaySchema},
+    refusals=[404, 409],
+)
+def pause(call: Call, order: ReasonGiven, replay_id: str) -> ReplayProgress:
+    """Put nothing more of it into lanes until it is resumed
+
+    What is in its lane already is sent.
+    """
+    return _steered(call, order, pause_replay, replay_id)
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/replays/<uuid:replay_id>/resume",
+    right=Right.STEER,
+    body=ReasonSchema,
+    answers={200: ReplaySchema},
+    refusals=[404, 409],
+)
+def resume(call: Call, order: ReasonGiven, replay_id: str) -> ReplayProgress:
+    """Let a paused replay go on from where it stands"""
+    return _steered(call, order, resume_replay, replay_id)
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/replays/<uuid:replay_id>/cancel",
+    right=Right.STEER,
+    body=ReasonSchema,
+    answers={200: ReplaySchema},
+    refusals=[404, 409],
+)
+def cancel(call: Call, order: ReasonGiven, replay_id: str) -> ReplayProgress:
+    """End it, and cancel those of its deliveries that are pending and not being sent
+
+    The first of them at once, the rest by workers: `finished_at` says when none is left. It cannot be resumed.
+    """
+    return _steered(call, order, cancel_replay, replay_id)
+
+
+def _steered(call: Call, order: ReasonGiven, steer: Steer, replay_id: str) -> ReplayProgress:
+    with call.rooms.database.write() as session:
+        steer(session, replay_id, reason=order.reason, actor=call.caller.actor, now=call.now, notes=call.rooms.notes)
+        progress = replay_progress(session, replay_id)
+    signals.work_recorded.send(Call)
+    return progress

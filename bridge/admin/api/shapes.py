@@ -70,6 +70,20 @@ class RawBodySchema(Shape):
     text = fields.String(allow_none=True, metadata={"description": "The exact body; null unless revealed."})
 
 
+class ReadEventSchema(Shape):
+    id = fields.String()
+    type = fields.String()
+    subject = fields.String()
+    duplicate = fields.Boolean(metadata={"description": "It was recorded meanwhile, under this id."})
+    deliveries = fields.List(fields.String(), metadata={"description": "The destinations that are owed it now."})
+
+
+class ReparsedSchema(Shape):
+    id = fields.String()
+    result = fields.String(metadata={"enum": ["recorded", "duplicate"]})
+    events = fields.List(fields.Nested(ReadEventSchema))
+
+
 class AttemptSchema(Shape):
     number = fields.Integer()
     started_at = Moment()
@@ -113,26 +127,57 @@ class ReplayedDeliverySchema(DeliverySchema):
     )
 
 
+class CancellableSchema(Shape):
+    matched = fields.Integer(metadata={"description": "Pending and not being sent right now."})
+    more = fields.Boolean(metadata={"description": "There are more than `matched`, which were not counted."})
+    by_destination = fields.Dict(keys=fields.String(), values=fields.Integer())
+
+
+class CancelStepSchema(Shape):
+    cancelled = fields.Integer()
+    skipped = fields.Integer(metadata={"description": "They were being sent, or ended, at that moment."})
+    next = fields.String(
+        allow_none=True, metadata={"description": "Send the order again with it as `cursor`; null: it is done."}
+    )
+
+
+_SKIPPED = {"description": "Rows that another replay was sending already; not in `matched`."}
+_SKIPPED_FOR = {"description": "The same by whom: the id of the replay, or `single` for orders about one delivery."}
+_LEFT_OUT = {"description": "Older versions that `latest` does not send; not in `matched`."}
+
+
 class ReplaySchema(Shape):
     id = fields.String()
     state = fields.String(metadata={"enum": ["running", "paused", "completed", "cancelled"]})
+    mode = fields.String()
     filter = fields.Raw(metadata={"type": "object"})
-    mode = fields.String(metadata={"enum": ["latest", "every"]})
     rate = fields.Float(metadata={"description": "Deliveries per second at most."})
     reason = fields.String()
     created_by = fields.String()
     created_at = Moment()
-    finished_at = Moment(allow_none=True)
-    matched = fields.Integer()
-    sent = fields.Integer()
+    finished_at = Moment(
+        allow_none=True, metadata={"description": "When the last of its deliveries had ended, or was cancelled."}
+    )
+    matched = fields.Integer(metadata={"description": "Deliveries that it makes."})
+    skipped = fields.Integer(metadata=_SKIPPED)
+    skipped_for = fields.Dict(keys=fields.String(), values=fields.Integer(), metadata=_SKIPPED_FOR)
+    left_out = fields.Integer(metadata=_LEFT_OUT)
+    pending = fields.Integer(metadata={"description": "In their lanes, not ended."})
+    sent = fields.Integer(metadata={"description": "Tried at least once."})
     delivered = fields.Integer()
-    failed = fields.Integer()
+    failed = fields.Integer(metadata={"description": "Dead."})
+    superseded = fields.Integer()
+    cancelled = fields.Integer(metadata={"description": "Taken out of their lanes when the replay was cancelled."})
+    walking = fields.Boolean(metadata={"description": "False: everything is in its lanes; pausing holds nothing back."})
 
 
 class ReplayCountsSchema(Shape):
-    matched = fields.Integer()
+    matched = fields.Integer(metadata={"description": "Deliveries that it would make."})
     by_destination = fields.Dict(keys=fields.String(), values=fields.Integer())
     by_type = fields.Dict(keys=fields.String(), values=fields.Integer())
+    skipped = fields.Integer(metadata=_SKIPPED)
+    skipped_for = fields.Dict(keys=fields.String(), values=fields.Integer(), metadata=_SKIPPED_FOR)
+    left_out = fields.Integer(metadata=_LEFT_OUT)
 
 
 class AuditEntrySchema(Shape):

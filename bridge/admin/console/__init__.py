@@ -9,6 +9,7 @@ from flask import Flask
 
 from bridge.admin.console import (
     audit,
+    cancelling,
     commands,
     deliveries,
     destinations,
@@ -27,7 +28,7 @@ from bridge.admin.console.door import blueprint
 
 #: Importing a module hangs its pages onto the blueprint.
 PAGES = (
-    *(overview, events, deliveries, destinations, lanes, replays),
+    *(overview, events, deliveries, cancelling, destinations, lanes, replays),
     *(commands, purges, holds, erasures, audit, rejections, sign_in, refusals),
 )
 

@@ -37,6 +37,7 @@ def deliveries(visit: Visit) -> Response:
         destinations=list(visit.call.rooms.lookout.known),
         # Not offered where the order would take more than the list shows.
         whole=wider if wider == asked.values and wider.get("state", "dead") in _REPLAYABLE else None,
+        waiting=asked.values if asked.values.get("state") == "pending" else None,
     )
 
 

@@ -1,12 +1,13 @@
-"""Pages of events: the list, and one with what became of it. They may not write but the audit."""
+"""Pages of events: the list, and one with what became of it. They may not record one."""
 
 from __future__ import annotations
 
-from flask import Response, request
+from flask import Response, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
 
 from bridge.admin.access import Right
 from bridge.admin.api.deliveries import get_delivery
-from bridge.admin.api.events import get_event, get_raw_body, list_events, reveal_raw_body
+from bridge.admin.api.events import get_event, get_raw_body, list_events, parse_again, reveal_raw_body
 from bridge.admin.api.queries import EventQuerySchema, ReasonSchema
 from bridge.admin.console.door import Visit, page
 from bridge.admin.console.queries import read_listing, read_order
@@ -40,6 +41,13 @@ def reveal(visit: Visit, event_id: str) -> Response:
     return _event_page(visit, get_event(visit.call, event_id), revealed)
 
 
+@page("/events/<uuid:event_id>/reparse", right=Right.STEER, method="POST")
+def reparse(visit: Visit, event_id: str) -> AnyResponse:
+    order = read_order(_REASON, {"reason": request.form.get("reason", "")})
+    result = parse_again(visit.call, order, event_id).result
+    return redirect(url_for("console.event", event_id=event_id, parsed=result), 303)
+
+
 def _event_page(visit: Visit, found: FoundEvent, body: dict[str, object] | None) -> Response:
     """`body` None: it was erased, or cannot be opened."""
     shown = [get_delivery(visit.call, one.id) for one in found.deliveries[-_MOST_DELIVERIES:]]
@@ -50,4 +58,5 @@ def _event_page(visit: Visit, found: FoundEvent, body: dict[str, object] | None)
         deliveries=shown,
         left_out=len(found.deliveries) - len(shown),
         is_command=found.type in COMMANDS,
+        parsed=request.args.get("parsed"),
     )

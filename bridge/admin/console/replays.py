@@ -8,17 +8,20 @@ from flask import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from bridge.admin.access import Right
-from bridge.admin.api.queries import DEFAULT_RATE, ReplayOrderSchema, ReplayQuerySchema
-from bridge.admin.api.replays import create_replay, get_replay, get_replays
+from bridge.admin.api.queries import DEFAULT_RATE, ReasonSchema, ReplayOrderSchema, ReplayQuerySchema
+from bridge.admin.api.replays import cancel, create_replay, get_replay, get_replays, pause, resume
 from bridge.admin.console.door import Visit, page
 from bridge.admin.console.queries import read_filter, read_listing, read_order
 from bridge.admin.console.rendering import show
-from bridge.errors import Invalid
-from bridge.outbox.replay import ReplayCounts, ReplayProgress
+from bridge.errors import FieldError, Invalid
+from bridge.outbox.replay_orders import ReplayCounts
+from bridge.outbox.replay_progress import ReplayProgress
 from bridge.outbox.selection import SELECTABLE, ReplayFilter
 
 _QUERY = ReplayQuerySchema()
 _ORDER = ReplayOrderSchema()
+_REASON = ReasonSchema()
+_STEERING = {"pause": pause, "resume": resume, "cancel": cancel}
 _FILTER = tuple(field.name for field in fields(ReplayFilter) if field.name != "as_of")
 
 
@@ -67,7 +70,19 @@ def order_replay(visit: Visit) -> AnyResponse:
 
 @page("/replays/<uuid:replay_id>", right=Right.LOOK)
 def replay_progress(visit: Visit, replay_id: str) -> Response:
-    return show("replay.html", replay=get_replay(visit.call, replay_id))
+    return show("replay.html", replay=get_replay(visit.call, replay_id), done=request.args.get("done"))
+
+
+@page("/replays/<uuid:replay_id>/steer", right=Right.STEER, method="POST")
+def steer_replay(visit: Visit, replay_id: str) -> AnyResponse:
+    """Pause, resume or cancel it."""
+    order = read_order(_REASON, {"reason": request.form.get("reason", "")})
+    action = request.form.get("action", "")
+    if action not in _STEERING:
+        message = "Choose to pause, resume or cancel it."
+        raise Invalid("nothing is chosen", errors=[FieldError(field="action", rule="enum", message=message)])
+    _STEERING[action](visit.call, order, replay_id)
+    return redirect(url_for("console.replay_progress", replay_id=replay_id, done=action), 303)
 
 
 def _counted(visit: Visit, chosen: dict[str, str], mode: str) -> tuple[ReplayCounts | None, dict[str, str]]:

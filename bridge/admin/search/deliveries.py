@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -70,8 +71,13 @@ def find_deliveries(
 ) -> Page[FoundDelivery]:
     """One page of deliveries, newest first."""
     found = cut(LISTED, page, newest_ids(session, wanted, page, now=now), str)
-    rows = session.execute(_SEVERAL, {"ids": found.items, "now": now}).mappings()
-    return Page(items=[_found(row) for row in rows], next=found.next)
+    return Page(items=deliveries_with_ids(session, found.items, now=now), next=found.next)
+
+
+def deliveries_with_ids(session: Session, ids: Sequence[str], *, now: datetime) -> list[FoundDelivery]:
+    """Those of them that there are, newest first."""
+    rows = session.execute(_SEVERAL, {"ids": ids, "now": now}).mappings()
+    return [_found(row) for row in rows]
 
 
 def show_delivery(session: Session, delivery_id: str, *, now: datetime) -> FoundDelivery:

@@ -83,6 +83,20 @@ class FoundEvent:
     deliveries: list[OwedDelivery]
 
 
+@dataclass(frozen=True, kw_only=True)
+class EventBody:
+    """One event with the exact bytes that it came in: an empty object where they were erased or cannot be opened."""
+
+    id: str
+    source: str
+    type: str
+    subject: str
+    state: str
+    received_at: datetime
+    errors: list[dict[str, str]] | None
+    body: bytes
+
+
 def find_events(
     session: Session, wanted: EventFilter, page: PageRequest, *, masking: Masking, vault: Vault, now: datetime
 ) -> Page[FoundEvent]:
@@ -95,6 +109,14 @@ def find_events(
     found = cut(LISTED, fitting, [event_id for event_id, _ in sizes], str)
     rows = session.execute(_SHOWN.where(_EVENT.c.id.in_(found.items)).order_by(_EVENT.c.id.desc())).all()
     return Page(items=_with_deliveries(session, rows, masking, vault, now), next=found.next)
+
+
+def unreadable_after(session: Session, wanted: EventFilter, after: str | None, *, limit: int) -> list[str]:
+    """Ids of unreadable events, oldest first, from the one after `after` on."""
+    conditions = _conditions(session, replace(wanted, state="unreadable"))
+    if after is not None:
+        conditions.append(_EVENT.c.id > after)
+    return list(session.scalars(select(_EVENT.c.id).where(*conditions).order_by(_EVENT.c.id).limit(limit)))
 
 
 def show_event(session: Session, event_id: str, *, masking: Masking, vault: Vault, now: datetime) -> FoundEvent:
@@ -117,6 +139,29 @@ def raw_body(session: Session, event_id: str, vault: Vault) -> bytes:
     if body is None:
         raise erased()
     return body
+
+
+def newest_bodies(
+    session: Session, wanted: EventFilter, before: str | None, vault: Vault, *, limit: int
+) -> list[EventBody]:
+    """Events with what they came in, newest first, below the id `before`. Unmasked, as `raw_body`."""
+    conditions = _conditions(session, wanted)
+    if before is not None:
+        conditions.append(_EVENT.c.id < before)
+    rows = session.execute(_BODIES.where(*conditions).order_by(_EVENT.c.id.desc()).limit(limit))
+    return [
+        EventBody(
+            id=row.id,
+            source=row.source,
+            type=row.type,
+            subject=row.subject,
+            state=row.state,
+            received_at=row.received_at,
+            errors=row.errors,
+            body=vault.readable_body(row.id, row) or b"{}",
+        )
+        for row in rows
+    ]
 
 
 def _conditions(session: Session, wanted: EventFilter) -> list[ColumnElement[bool]]:
@@ -196,6 +241,9 @@ _SHOWN = select(
     *(_EVENT.c[name] for name in FoundEvent.__dataclass_fields__ if name in _EVENT.c and name != "payload"), *PAYLOAD
 ).outerjoin(KEYS, IS_KEY)
 _RAW = select(*BODY).select_from(_EVENT).outerjoin(KEYS, IS_KEY).where(_EVENT.c.id == bindparam("event"))
+_BODIES = select(
+    *(_EVENT.c[name] for name in ("id", "source", "type", "subject", "state", "received_at", "errors")), *BODY
+).outerjoin(KEYS, IS_KEY)
 _OWED = (
     select(_DELIVERY.c.event_id, _DELIVERY.c.id, _DELIVERY.c.destination, SHOWN_STATE.label("state"))
     .join(_LANE, _LANE.c.lane_id == _DELIVERY.c.lane_id)

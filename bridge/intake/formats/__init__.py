@@ -9,6 +9,6 @@ from bridge.intake.formats import (  # noqa: F401 (each registers itself)
     genesys,
     open_messaging,
 )
-from bridge.intake.formats.registry import Format, find_format, format_names, register
+from bridge.intake.formats.registry import Discerning, Format, find_format, format_names, register
 
-__all__ = ["Format", "find_format", "format_names", "register"]
+__all__ = ["Discerning", "Format", "find_format", "format_names", "register"]

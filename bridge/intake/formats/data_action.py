@@ -23,7 +23,7 @@ from bridge.events import (
 from bridge.intake.canonical import content_hash, delivery_key, document_key
 from bridge.intake.formats.fields import Choice, Identifier, JsonObject, Moment, Timestamp, Version
 from bridge.intake.formats.registry import register
-from bridge.intake.formats.schemas import Tolerant, load, not_of_form
+from bridge.intake.formats.schemas import Tolerant, load, not_of_form, unread_fields
 from bridge.intake.formats.topics import contact_subject, subject_of, type_of
 from bridge.violations import Violation
 
@@ -88,6 +88,12 @@ class DataActionFormat:
                 content_key=document_key(source, document),
             )
         ]
+
+    def unread(self, document: object) -> list[str]:
+        """See `Discerning`: of a topic that is no type of ours the whole document is kept."""
+        if not isinstance(document, dict) or document.get("topic") not in _NEEDED:
+            return []
+        return unread_fields(_ACTION, document, beside=("dispositionCode",))
 
 
 def _subject(action: dict[str, Any], event_type: str, document: Mapping[str, object]) -> str:

@@ -20,6 +20,7 @@ from bridge.violations import Violation
 _FORM = "eventbridge"
 _PARTNER = "aws.partner/genesys.com"
 _LONGEST_TOPIC = 200
+_READ_OF_ATTRIBUTES = ("conversationId", "attributes", "eventTime")
 
 
 class _PartnerSource(fields.Field[str]):
@@ -68,6 +69,14 @@ class EventBridgeFormat:
                 content_is_unique=happened is not None,
             )
         ]
+
+    def unread(self, document: object) -> list[str]:
+        """See `Discerning`: of most notifications the whole body is kept; of attributes, what destinations know."""
+        envelope = load(_ENVELOPE, document, form=_FORM)
+        topic, body = envelope["detail"]["topic"], envelope["detail"]["body"]
+        if type_of(topic, body) != CONVERSATION_ATTRIBUTES_UPDATED:
+            return []
+        return [f"detail.eventBody.{name}" for name in body if name not in _READ_OF_ATTRIBUTES]
 
 
 def event_time(value: object) -> datetime | None:

@@ -26,7 +26,7 @@ from bridge.intake.formats import genesys_schemas as schemas
 from bridge.intake.formats.fields import Moment
 from bridge.intake.formats.naming import snake_case
 from bridge.intake.formats.registry import register
-from bridge.intake.formats.schemas import load, load_flat, not_of_form
+from bridge.intake.formats.schemas import load, load_flat, not_of_form, unread_fields
 
 _FORM = "genesys"
 _RECORD_TYPES = dict(zip(schemas.RECORD_ACTIONS, (RECORD_CREATED, RECORD_UPDATED, RECORD_DELETED), strict=True))
@@ -51,6 +51,16 @@ class GenesysFormat:
         if "eventType" in document:
             return [_typed_event(document, source)]
         raise _of_no_form()
+
+    def unread(self, document: object) -> list[str]:
+        """See `Discerning`: what none of the schemas knows, `metadata` apart, which changes per sending."""
+        if not isinstance(document, dict):
+            return []
+        event_type = document.get("eventType")
+        if event_type is None:
+            return unread_fields(_RECORD_CHANGE, document, beside=("metadata",))
+        schema = _TYPED[event_type][0] if event_type in _TYPED else _UNKNOWN_EVENT
+        return unread_fields(schema, document, beside=("metadata", "eventType"))
 
 
 def _record_event(document: Mapping[str, object], source: str) -> Event:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import entry_points
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bridge.errors import ConfigurationError
 from bridge.events import Event
@@ -20,6 +20,15 @@ class Format(Protocol):
 
         Raises Invalid naming every field that is wrong; never anything else, whatever the document.
         """
+        ...
+
+
+@runtime_checkable
+class Discerning(Protocol):
+    """A format that can tell what of a document it drops; one that keeps all of it need not."""
+
+    def unread(self, document: object) -> list[str]:
+        """Dotted paths of the fields in `document`, which it can read, that nobody will hear of."""
         ...
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError
+from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
 from bridge.errors import FieldError, Invalid
+from bridge.intake.formats.fields import ReferenceId
 from bridge.violations import Violation, field_errors
 
 
@@ -50,6 +51,34 @@ def load_flat(
             messages[part] = [Violation(rule, message)]
         raise not_of_form(form, field_errors(messages)) from None
     return loaded
+
+
+def unread_fields(schema: Schema, document: object, *, beside: Iterable[str] = ()) -> list[str]:
+    """Dotted paths of what `document` holds and `schema` does not know, but for what is named `beside` it (below which
+    nothing is looked at)."""
+    known: dict[str, Any] = dict.fromkeys(beside)
+    for name, field in schema.fields.items():
+        *above, last = (field.data_key or name).split(".")
+        place = known
+        for part in above:
+            place = place.setdefault(part, {})
+        place[last] = _known_below(field)
+    return list(_unknown(document, known, ""))
+
+
+def _known_below(field: fields.Field[Any]) -> dict[str, Any] | None:
+    """The names below a field that are read, as a tree; None: all of it is."""
+    if isinstance(field, fields.Nested):
+        return {below.data_key or name: _known_below(below) for name, below in field.schema.fields.items()}
+    return {"id": None} if isinstance(field, ReferenceId) else None
+
+
+def _unknown(document: object, known: Mapping[str, Any], above: str) -> Iterator[str]:
+    for key, value in document.items() if isinstance(document, Mapping) else ():
+        if key not in known:
+            yield f"{above}{key}"
+        elif known[key] is not None:
+            yield from _unknown(value, known[key], f"{above}{key}.")
 
 
 def not_of_form(form: str, errors: Iterable[FieldError]) -> Invalid:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -90,6 +90,22 @@ def append(session: Session, deliveries: Sequence[NewDelivery], *, now: datetime
     session.execute(_INSERT_DELIVERIES, rows)
 
 
+def hold_lanes(session: Session, lanes: Iterable[tuple[str, str]]) -> None:
+    """Keep these lanes (destination, subject) from everybody else until the transaction ends; missing ones are made.
+
+    What is looked up about their deliveries from here on stays so until `append`. On SQLite the transaction has the
+    whole database to itself.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return
+    rows = [
+        {"lane_id": new_lane_id(), "destination": destination, "subject": subject, "last_seq": 0}
+        for destination, subject in sorted(set(lanes))
+    ]
+    if rows:
+        session.execute(_HOLD_LANES, rows)
+
+
 def _extend_lanes(
     session: Session, deliveries: Sequence[NewDelivery], now: datetime
 ) -> dict[tuple[str, str], tuple[int, int]]:
@@ -129,6 +145,14 @@ def _extend_lanes_statement(dialect_insert: Any) -> Insert:
     return extended
 
 
+def _hold_lanes_statement() -> Insert:
+    statement = postgresql_insert(_LANE)
+    # Nothing changes in a lane that is there: it is only locked, and in the order that `append` locks in.
+    keys = [_LANE.c.destination, _LANE.c.subject]
+    return statement.on_conflict_do_update(index_elements=keys, set_={"last_seq": _LANE.c.last_seq})
+
+
+_HOLD_LANES = _hold_lanes_statement()
 _EXTEND_LANES = {
     "sqlite": _extend_lanes_statement(sqlite_insert),
     "postgresql": _extend_lanes_statement(postgresql_insert),

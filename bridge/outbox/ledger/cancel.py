@@ -1,25 +1,30 @@
-"""Cancel what is still owed: the only statements that take a delivery out of its lane unsent."""
+"""Cancel deliveries that are still owed: the only statements that take one out of its lane unsent."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, case, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from bridge.clock import new_id
+from bridge.database import UtcDateTime
 from bridge.errors import Conflict, NotFound
-from bridge.tables import DeliveryRow, LaneRow, core
+from bridge.tables import DeliveryRow, EventRow, LaneRow, core
 
 _LANE = core(LaneRow)
 _DELIVERY = core(DeliveryRow)
+_EVENT = core(EventRow)
 
-#: What `last_error` says of a delivery whose event was erased while it was owed.
-ERASED: Final = "erased"
-ERASED_IN_FLIGHT: Final = "erased while it was being sent: it may have been delivered"
+
+@dataclass(frozen=True, kw_only=True)
+class CancelledDelivery:
+    id: str
+    destination: str
+    #: Its event's.
+    subject: str
 
 
 def cancel(session: Session, delivery_id: str, *, now: datetime) -> None:
@@ -32,88 +37,85 @@ def cancel(session: Session, delivery_id: str, *, now: datetime) -> None:
         raise NotFound("no delivery has this id; see GET /api/v1/deliveries")
     if place.state != "pending":
         raise Conflict(f"the delivery is {place.state} already; only a pending one can be cancelled")
-    is_head = place.seq == place.head_seq
-    if is_head and place.lease_token is not None and place.due_at > now:
+    if place.seq == place.head_seq and place.lease_token is not None and place.due_at > now:
         raise Conflict("the delivery is being sent right now; try again when this try has ended")
-    session.execute(_CANCEL, {"lane": place.lane_id, "at": place.seq, "now": now})
-    if is_head and place.blocked_at is None:
-        session.execute(_WAKE_LANE, {"lane": place.lane_id, "now": now})
+    _cancel(session, [place], now)
 
 
-def cancel_unreadable(session: Session, lane_id: int, seq: int, *, now: datetime) -> None:
-    """Make the head of a lane that the caller has leased cancelled, because its event was erased."""
-    session.execute(_CANCEL_ERASED, [{"lane": lane_id, "at": seq, "now": now, "why": ERASED}])
+def cancel_several(session: Session, delivery_ids: Sequence[str], *, now: datetime) -> list[CancelledDelivery]:
+    """Cancel those of them that are pending and not being sent right now; returns what was cancelled.
 
-
-@dataclass(frozen=True, kw_only=True)
-class Cancelled:
-    """A delivery that an erasure took out of its lane."""
-
-    id: str
-    event_id: str
-    destination: str
-    #: True: it was being sent, and may arrive.
-    in_flight: bool
-
-
-def cancel_erased(session: Session, event_ids: Sequence[str], *, now: datetime) -> list[Cancelled]:
-    """Cancel everything that is still owed of events that were erased.
-
-    What is being sent right now is cancelled too, and its lane taken from whoever sends it, so that nothing of the
-    answer is written; the lane goes on when that lease ends, because until then the try may arrive.
+    What somebody else works on at this moment is left out, not waited for.
     """
-    cancelled, changes = [], []
-    fenced, woken = [], []
-    for row in session.execute(_LOCK_OWED, {"events": list(event_ids)}).all():
-        is_head = row.seq == row.head_seq
-        in_flight = is_head and row.lease_token is not None and row.due_at > now
-        why = ERASED_IN_FLIGHT if in_flight else ERASED
-        changes.append({"lane": row.lane_id, "at": row.seq, "now": now, "why": why})
-        if in_flight:
-            fenced.append({"lane": row.lane_id, "fence": new_id()})
-        elif is_head and row.blocked_at is None:
-            woken.append({"lane": row.lane_id, "now": now})
-        cancelled.append(Cancelled(id=row.id, event_id=row.event_id, destination=row.destination, in_flight=in_flight))
-    for statement, rows in ((_CANCEL_ERASED, changes), (_FENCE_LANE, fenced), (_WAKE_LANE, woken)):
-        if rows:
-            session.execute(statement, rows)
-    return cancelled
+    wanted = {"deliveries": delivery_ids, "now": now}
+    return _cancel(session, session.execute(_LOCK_SEVERAL, wanted).all(), now)
 
 
-_LOCK_OWED = (
-    select(
-        *(_LANE.c[name] for name in ("lane_id", "head_seq", "lease_token", "due_at", "blocked_at")),
-        *(_DELIVERY.c[name] for name in ("id", "seq", "event_id", "destination")),
+def cancel_of_replay(session: Session, replay_id: str, *, most: int, now: datetime) -> list[CancelledDelivery]:
+    """As `cancel_several`, up to `most` of the deliveries that a replay has made."""
+    return _cancel(
+        session, session.execute(_LOCK_OF_REPLAY, {"replay": replay_id, "most": most, "now": now}).all(), now
     )
-    .join(_DELIVERY, _DELIVERY.c.lane_id == _LANE.c.lane_id)
-    .where(_DELIVERY.c.event_id.in_(bindparam("events", expanding=True)), _DELIVERY.c.state == "pending")
-    .order_by(_LANE.c.destination, _LANE.c.subject, _DELIVERY.c.seq)  # as `append` locks lanes
-    .with_for_update()
-)
-_LOCK_LANE = (
-    select(
-        _LANE.c.lane_id,
-        _LANE.c.head_seq,
-        _LANE.c.lease_token,
-        _LANE.c.due_at,
-        _LANE.c.blocked_at,
-        _DELIVERY.c.seq,
-        _DELIVERY.c.state,
+
+
+def _cancel(session: Session, places: Sequence[Row[*tuple[Any, ...]]], now: datetime) -> list[CancelledDelivery]:
+    """Their lanes are locked."""
+    if not places:
+        return []
+    keys = [(place.lane_id, place.seq) for place in places]
+    # Guarded again: a place may have been found before its lane was locked, and settled in between.
+    done = {tuple(row) for row in session.execute(_CANCEL, {"places": keys, "now": now})}
+    cancelled = [place for place in places if (place.lane_id, place.seq) in done]
+    heads = [one.lane_id for one in cancelled if one.seq == one.head_seq and one.blocked_at is None]
+    if heads:
+        session.execute(_MOVE_HEADS, {"lanes": heads, "now": now})
+    return [CancelledDelivery(id=one.id, destination=one.destination, subject=one.subject) for one in cancelled]
+
+
+def _places() -> Select[Any]:
+    return (
+        select(
+            *(_LANE.c[name] for name in ("lane_id", "head_seq", "lease_token", "due_at", "blocked_at")),
+            *(_DELIVERY.c[name] for name in ("seq", "state", "id", "destination")),
+            _EVENT.c.subject,
+        )
+        .join(_DELIVERY, _DELIVERY.c.lane_id == _LANE.c.lane_id)
+        .join(_EVENT, _EVENT.c.id == _DELIVERY.c.event_id)
     )
-    .join(_DELIVERY, _DELIVERY.c.lane_id == _LANE.c.lane_id)
-    .where(_DELIVERY.c.id == bindparam("delivery"))
-    .with_for_update()
+
+
+def _is_being_sent(now: ColumnElement[datetime]) -> ColumnElement[bool]:
+    return and_(_DELIVERY.c.seq == _LANE.c.head_seq, _LANE.c.lease_token.is_not(None), _LANE.c.due_at > now)
+
+
+_now = bindparam("now", type_=UtcDateTime())
+_LOCK_LANE = _places().where(_DELIVERY.c.id == bindparam("delivery")).with_for_update(of=[_LANE, _DELIVERY])
+_free = (
+    _places().where(_DELIVERY.c.state == "pending", ~_is_being_sent(_now)).with_for_update(of=_LANE, skip_locked=True)
 )
+_LOCK_SEVERAL = _free.where(_DELIVERY.c.id.in_(bindparam("deliveries", expanding=True)))
+_LOCK_OF_REPLAY = _free.where(_DELIVERY.c.replay_id == bindparam("replay")).limit(bindparam("most"))
 _CANCEL = (
     update(_DELIVERY)
-    .where(_DELIVERY.c.lane_id == bindparam("lane"), _DELIVERY.c.seq == bindparam("at"))
+    .where(tuple_(_DELIVERY.c.lane_id, _DELIVERY.c.seq).in_(bindparam("places", expanding=True)))
     .where(_DELIVERY.c.state == "pending")
-    .values(state="cancelled", finished_at=bindparam("now"))
+    .values(state="cancelled", finished_at=_now)
+    .returning(_DELIVERY.c.lane_id, _DELIVERY.c.seq)
 )
-_CANCEL_ERASED = _CANCEL.values(last_error=bindparam("why"), progress=None)
-_FENCE_LANE = update(_LANE).where(_LANE.c.lane_id == bindparam("lane")).values(lease_token=bindparam("fence"))
-_WAKE_LANE = (
+_next_pending = (
+    select(func.min(_DELIVERY.c.seq))
+    .where(_DELIVERY.c.lane_id == _LANE.c.lane_id, _DELIVERY.c.seq >= _LANE.c.head_seq)
+    .where(_DELIVERY.c.state == "pending")
+    .scalar_subquery()
+)
+# To the next that waits, or past the end: a claim would have to empty such lanes one by one.
+_MOVE_HEADS = (
     update(_LANE)
-    .where(_LANE.c.lane_id == bindparam("lane"))
-    .values(due_at=bindparam("now"), lease_token=None, attempt=0)
+    .where(_LANE.c.lane_id.in_(bindparam("lanes", expanding=True)))
+    .values(
+        head_seq=func.coalesce(_next_pending, _LANE.c.last_seq + 1),
+        due_at=case((_next_pending.is_not(None), _now), else_=None),
+        lease_token=None,
+        attempt=0,
+    )
 )

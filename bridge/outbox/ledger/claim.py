@@ -13,7 +13,7 @@ from bridge.clock import new_id
 from bridge.events import Carries
 from bridge.outbox.contract import ClaimedDelivery, DeliveryPolicy
 from bridge.outbox.ledger.admission import admitted
-from bridge.outbox.ledger.cancel import ERASED, cancel_unreadable
+from bridge.outbox.ledger.erased import ERASED, cancel_unreadable
 from bridge.outbox.ledger.opening import Head, claimed_delivery
 from bridge.outbox.staleness import Age, Choice, InLine, choose
 from bridge.privacy.vault import IS_KEY, KEYS, PAYLOAD, Vault, is_erased

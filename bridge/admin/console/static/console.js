@@ -1,4 +1,4 @@
-// What the console does by itself: pages that read themselves again, and a count of what is ticked.
+// What the console does by itself: pages that read themselves again, orders that go on, and a count of what is ticked.
 // Everything works without it. It writes no markup of its own but one button, and never text into markup.
 "use strict";
 
@@ -87,6 +87,14 @@
     });
     addEventListener("pageshow", count); // the browser brings ticks back after `back`
     count();
+  }
+
+  // -- an order that is carried out step by step ---------------------------------------------------------------------
+  const goesOn = document.querySelector("[data-goes-on]");
+  if (goesOn !== null) {
+    const timer = setTimeout(() => goesOn.submit(), 400); // long enough to stop it
+    addEventListener("pagehide", () => clearTimeout(timer));
+    goesOn.addEventListener("submit", () => clearTimeout(timer));
   }
 
   const here = document.querySelector(".rooms [aria-current]");
