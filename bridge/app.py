@@ -66,6 +66,8 @@ def create_app(settings: Settings) -> Flask:
         public_key=wiring.signer.public_key,
         trusted_keys=wiring.trusted_keys,
         commands=_command_room(wiring),
+        holds=wiring.holds,
+        erasures=wiring.erasures,
         lookout=make_lookout(settings, database=wiring.database, clock=wiring.clock, forwarders=wiring.destinations),
         reparser=wiring.reparser,
         trusted_proxies=settings.server.trusted_proxies,

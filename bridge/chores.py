@@ -154,7 +154,7 @@ def _retention(wiring: Wiring, rng: Random) -> Retention:
         notes=wiring.notes,
         vault=wiring.vault,
         settings=settings.retention,
-        holds=settings.legal_holds,
+        holds=wiring.holds,
         audit=OldAudit(
             database=wiring.database,
             clock=wiring.clock,

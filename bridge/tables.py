@@ -468,6 +468,56 @@ class PurgeRow(Base):
     command_id: Mapped[str | None] = mapped_column(ForeignKey("event.id"))
 
 
+class LegalHoldRow(Base):
+    """A legal hold that an administrator placed; what it names may not be destroyed until somebody releases it."""
+
+    __tablename__ = "legal_hold"
+    __table_args__ = (
+        CheckConstraint(
+            "CASE WHEN subject IS NULL THEN 0 ELSE 1 END + CASE WHEN customer_shown IS NULL THEN 0 ELSE 1 END"
+            " + CASE WHEN interaction_type IS NULL THEN 0 ELSE 1 END = 1",
+            name="hold_names_one_thing",
+        ),
+        CheckConstraint(
+            "(sealed_customer IS NOT NULL) = (customer_shown IS NOT NULL AND released_at IS NULL)", name="hold_customer"
+        ),
+        CheckConstraint(
+            "(interaction_type IS NULL) = (range_start IS NULL) AND (interaction_type IS NULL) = (range_end IS NULL)",
+            name="hold_type_has_a_range",
+        ),
+        CheckConstraint("range_start IS NULL OR range_start < range_end", name="hold_range"),
+        CheckConstraint(
+            "(released_at IS NULL) = (released_by IS NULL) AND (released_at IS NULL) = (release_reason IS NULL)",
+            name="hold_release_is_whole",
+        ),
+        Index(
+            "hold_in_force", "id",
+            sqlite_where=text("released_at IS NULL"), postgresql_where=text("released_at IS NULL"),
+        ),
+    )  # fmt: skip
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    #: Exactly one of subject, customer and type is held.
+    subject: Mapped[str | None] = mapped_column(Subject)
+    #: Encrypted; bodies are matched with it. Gone with the release, when nothing is matched any more.
+    sealed_customer: Mapped[bytes | None] = mapped_column(LargeBinary)
+    #: Masked; stays.
+    customer_shown: Mapped[str | None] = mapped_column(String(300))
+    interaction_type: Mapped[str | None] = mapped_column(String(32))
+    range_start: Mapped[datetime | None]
+    #: Not within the range any more.
+    range_end: Mapped[datetime | None]
+    #: Masked.
+    reason: Mapped[str] = mapped_column(Text)
+    #: `token:<id>` or `cli:<user>`.
+    placed_by: Mapped[str] = mapped_column(String(128))
+    placed_at: Mapped[datetime]
+    released_by: Mapped[str | None] = mapped_column(String(128))
+    released_at: Mapped[datetime | None]
+    #: Masked.
+    release_reason: Mapped[str | None] = mapped_column(Text)
+
+
 class ChoreRow(Base):
     """A chore that one worker does at a time: whose turn it is, and how far it is."""
 

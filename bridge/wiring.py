@@ -21,7 +21,7 @@ from bridge.database import Database, DatabaseClock, check_durability, open_data
 from bridge.destinations.registry import GENESYS, Forwarder, build_destinations, connect
 from bridge.destinations.wiring import guarded_adapter
 from bridge.errors import ConfigurationError
-from bridge.genesys import GenesysClient, Observer, RecordRules, Rules
+from bridge.genesys import GenesysClient, Observer, PurgeScope, RecordRules, Rules
 from bridge.intake.facts import FactRecorder
 from bridge.intake.ledger import BRIDGE
 from bridge.keeping.erasure import Erasures
@@ -29,7 +29,7 @@ from bridge.migrate import is_current
 from bridge.outbox.ledger.append import append_owed
 from bridge.outbox.selection import Wants
 from bridge.outbox.wakeup import Announcer
-from bridge.privacy.holds import holds_on_range
+from bridge.privacy.holds import LegalHolds, holding_range
 from bridge.privacy.key_ring import KeyRing
 from bridge.privacy.masking import Masking
 from bridge.privacy.vault import Vault
@@ -64,6 +64,8 @@ class Wiring:
     genesys: GenesysClient | None
     commands: Commands
     purges: Purges
+    #: What must not be destroyed, by bridge.toml and by what was placed since.
+    holds: LegalHolds
     erasures: Erasures
     #: Knows the webhooks that our own commands have caused; None where no organisation is configured.
     echoes: Echoes | None
@@ -106,7 +108,8 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
     masking = _masking(settings)
     notes = AuditNotes(masking)
     vault = Vault(KeyRing(secrets_of(settings)))
-    rules = _rules(settings, database)
+    holds = LegalHolds(settings.legal_holds, vault)
+    rules = _rules(settings, database, holds)
     genesys = _client(settings, rules, clock, observer)
     signer = AuditSigner(settings.secret_key.reveal().encode())
     destinations = build_destinations(settings, masking=masking, clock=clock, signer=signer, genesys=genesys)
@@ -131,7 +134,8 @@ def wire(settings: Settings, *, clock: Clock | None = None, observer: Observer |
         purges=Purges(
             commands, database=database, clock=clock, notes=notes, two_persons=settings.genesys.purge.two_persons
         ),
-        erasures=_erasures(settings, database, clock, notes, vault, masking),
+        holds=holds,
+        erasures=Erasures(database=database, clock=clock, notes=notes, vault=vault, masking=masking, holds=holds),
         echoes=echoes,
         reparser=_reparser(settings, notes, vault, echoes),
         alerts=_alerts(settings, database, clock, notes, vault, masking),
@@ -182,19 +186,6 @@ def _alerts(
     )
 
 
-def _erasures(
-    settings: Settings, database: Database, clock: Clock, notes: AuditNotes, vault: Vault, masking: Masking
-) -> Erasures:
-    return Erasures(
-        database=database,
-        clock=clock,
-        notes=notes,
-        vault=vault,
-        masking=masking,
-        holds=lambda _session: settings.legal_holds,
-    )
-
-
 def _reparser(settings: Settings, notes: AuditNotes, vault: Vault, echoes: Echoes | None) -> Reparser:
     return Reparser(
         sources=settings.sources,
@@ -214,14 +205,21 @@ def _echoes(settings: Settings, vault: Vault) -> Echoes:
     )
 
 
-def _rules(settings: Settings, database: Database) -> Rules:
+def _rules(settings: Settings, database: Database, holds: LegalHolds) -> Rules:
     """What commands are checked against: record schemas, legal holds, and the purges that are open right now."""
     return Rules(
         settings=settings.genesys,
         records=RecordRules(settings.schemas.values()),
-        holds=lambda scope: holds_on_range(settings.legal_holds, scope.interaction_type, scope.start, scope.end),
+        holds=partial(_holds_on, database, holds),
         open_purges=partial(overlapping, database),
     )
+
+
+def _holds_on(database: Database, holds: LegalHolds, scope: PurgeScope) -> list[str]:
+    """For `Rules.holds`: the names of those that forbid the purge, at the moment of asking."""
+    with database.read() as session:
+        found = holding_range(holds.in_force(session), scope.interaction_type, scope.start, scope.end)
+    return [hold.name for hold in found]
 
 
 def _connect(wiring: Wiring) -> None:

@@ -35,6 +35,8 @@ COMMANDS = {
     "conversations": "Update conversations in Genesys.",
     "records": "Update custom-object records in Genesys, and read their history.",
     "purge": "Purge interactions under a policy, with two keys.",
+    "holds": "Place and release legal holds; see which are in force.",
+    "erase": "Make what is kept of one person unreadable, for good.",
     "commands": "Look at what was asked of Genesys, and what became of it.",
     "sandbox": "A stand-in for Genesys Cloud to try the bridge out with.",
     "completion": "Print what makes your shell complete commands and names.",

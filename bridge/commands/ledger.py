@@ -41,6 +41,11 @@ def open_purges(
     return [row.id for row in rows if but_command is None or row.command_id != but_command]
 
 
+def all_open_purges(session: Session) -> Sequence[PurgeRow]:
+    """Those that are not over, the oldest first."""
+    return session.scalars(_OPEN).all()
+
+
 def approve_purge(session: Session, purge_id: str, *, command_id: str, approver: str, now: datetime) -> bool:
     """False where it does not await approval any more."""
     values = {"purge": purge_id, "command": command_id, "by": approver, "now": now}
@@ -58,11 +63,13 @@ _RELEASE_ENDED = delete(_OPEN_MERGE).where(
     _OPEN_MERGE.c.interaction_id.in_(bindparam("wanted", expanding=True)), ~_merge_is_owed
 )
 _HOLDERS = select(_OPEN_MERGE.c.command_id).where(_OPEN_MERGE.c.interaction_id.in_(bindparam("wanted", expanding=True)))
+_is_open = or_(_PURGE.c.state == "awaiting_approval", (_PURGE.c.state == "approved") & _purge_is_owed)
+_OPEN = select(PurgeRow).where(_is_open).order_by(PurgeRow.id)
 _OVERLAPPING = select(_PURGE.c.id, _PURGE.c.command_id).where(
     _PURGE.c.interaction_type == bindparam("of_type"),
     _PURGE.c.range_start < bindparam("end"),
     _PURGE.c.range_end > bindparam("start"),
-    or_(_PURGE.c.state == "awaiting_approval", (_PURGE.c.state == "approved") & _purge_is_owed),
+    _is_open,
 )
 _APPROVE = (
     update(_PURGE)

@@ -13,7 +13,7 @@ from bridge import signals
 from bridge.audit.notes import AuditEntry, AuditNotes
 from bridge.clock import Clock, new_id
 from bridge.commands.asking import Asked, Asker, Commands
-from bridge.commands.ledger import approve_purge, cancel_purge, lock_purges, open_purges
+from bridge.commands.ledger import all_open_purges, approve_purge, cancel_purge, lock_purges, open_purges
 from bridge.commands.reading import CommandView, read_command, read_commands
 from bridge.database import Database
 from bridge.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
@@ -23,6 +23,7 @@ from bridge.genesys import Invalid as BrokenRules
 from bridge.genesys.operations.purge import read_command as read_purge
 from bridge.genesys.rules import no_open_purges
 from bridge.outbox.replay import cancel_delivery
+from bridge.privacy.holds import Hold, holding_range
 from bridge.tables import PurgeRow, core
 
 _PURGE = core(PurgeRow)
@@ -168,6 +169,21 @@ class Purges:
             actor=asker.actor, action=action, subject=f"purge:{purge_id}", reason=reason, details=details
         )
         self._notes.write(session, [entry], now)
+
+
+def purges_under(session: Session, hold: Hold) -> list[PurgeView]:
+    """The open purges that `hold` forbids, the oldest first.
+
+    Those that Genesys has not got yet will be refused; of one that is `running` it may be too late. Asked in the
+    transaction that places the hold, nothing slips between the two: a purge notes that it begins before it asks for
+    holds once more (`genesys.operations.purge`).
+    """
+    rows = [
+        row
+        for row in all_open_purges(session)
+        if holding_range([hold], row.interaction_type, row.range_start, row.range_end)
+    ]
+    return _views(session, rows)
 
 
 def overlapping(database: Database, scope: PurgeScope, command_id: str | None) -> list[str]:

@@ -19,5 +19,6 @@ or younger than its time: an event without some of its deliveries would look lik
 Erasing somebody (`erasure`) and replacing the secret that wraps the keys (`rotation`) live here too: both are about
 what is kept.
 
-What a legal hold covers stays. What is forgotten frees its keys: sent again, it is a new event.
+What a legal hold covers stays, and so does a rejection whose kept body it covers. What is forgotten frees its keys:
+sent again, it is a new event.
 """

@@ -17,34 +17,19 @@ from sqlalchemy.orm import Session
 from bridge.audit.notes import AuditEntry, AuditNotes
 from bridge.clock import Clock
 from bridge.database import Database
-from bridge.errors import Conflict, FieldError, Invalid
+from bridge.errors import Conflict
 from bridge.keeping import erasure_ledger as ledger
 from bridge.keeping.erasure_ledger import DeliveredBefore, Found, together
+from bridge.keeping.erasure_search import ErasureOrder, ErasureSearch, Held, LookedThrough, check_order
 from bridge.outbox.ledger.erased import ERASED, Cancelled, cancel_erased
 from bridge.privacy import customer_index, data_keys
 from bridge.privacy.customers import customer_name
-from bridge.privacy.holds import covering_hold, hold_name
-from bridge.privacy.key_ring import Altered
+from bridge.privacy.holds import Hold, LegalHolds
 from bridge.privacy.masking import Masking
 from bridge.privacy.vault import Vault, is_erased
-from bridge.settings.model import LegalHold
 
 #: Events cleaned up in one transaction.
 PAGE: Final = 200
-
-#: The legal holds that are in force, read within a transaction.
-Holds = Callable[[Session], Sequence[LegalHold]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ErasureOrder:
-    """Who is to be erased: one subject, or a customer by id, phone number or e-mail address. Exactly one of the two."""
-
-    subject: str | None = None
-    customer: str | None = None
-    #: Why, in the words of `actor` (`token:<id>` or `cli:<user>`); the audit keeps it, masked.
-    reason: str
-    actor: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,19 +61,18 @@ class _Tally:
         for one in cancelled:
             (self.in_flight if one.in_flight else self.cancelled)[one.destination] += 1
 
+    def as_noted(self) -> dict[str, object]:
+        """What the audit keeps of it."""
+        delivered = {one.destination: one.deliveries for one in self.delivered}
+        cancelled = self.cancelled.total() + self.in_flight.total()
+        return {"events": self.events, "cancelled": cancelled, "delivered": delivered}
+
     def add(self, other: _Tally) -> None:
         self.events += other.events
         self.erased_before += other.erased_before
         self.delivered = together([*self.delivered, *other.delivered])
         self.cancelled += other.cancelled
         self.in_flight += other.in_flight
-
-
-class _HeldMeanwhile(Exception):
-    """A hold covers what came in, or was laid, since the subject was looked through."""
-
-    def __init__(self, hold: LegalHold) -> None:
-        self.hold = hold
 
 
 class Erasures:
@@ -102,16 +86,15 @@ class Erasures:
         notes: AuditNotes,
         vault: Vault,
         masking: Masking,
-        holds: Holds,
+        holds: LegalHolds,
         page: int = PAGE,
     ) -> None:
         """`page`: how many events are cleaned up in one transaction."""
         self._database = database
         self._clock = clock
         self._notes = notes
-        self._vault = vault
         self._masking = masking
-        self._holds = holds
+        self._search = ErasureSearch(vault, holds)
         self._page = page
 
     def erase(self, order: ErasureOrder, *, progress: Callable[[int], None] = lambda _: None) -> ErasureReport:
@@ -121,82 +104,50 @@ class Erasures:
         reason, or without exactly one of subject and customer; Conflict, which names it, under a legal hold, with
         nothing erased (unless the hold was laid while the order was carried out); SecretMissing.
         """
-        _check(order)
-        with self._database.read() as session:
-            subjects = self._subjects(session, order)
-            holds = self._holds(session)
-            hold = self._hold_on_customer(holds, order)
-            looked_upto = {}
-            for subject in subjects if hold is None else ():
-                hold, looked_upto[subject] = self._covering_hold(session, holds, subject, after="")
-                if hold is not None:
-                    break
-        if hold is not None:
-            raise self._refused(order, hold)
+        check_order(order)
+        try:
+            found = self._search.look_through(self._database, order)
+        except Held as held:
+            raise self._refused(order, held.hold) from None
         tally = _Tally()
-        for subject in subjects:
-            tally.add(self._erase_subject(order, subject, holds, looked_upto[subject], tally, progress))
-        if not subjects:
+        for subject in found.subjects:
+            tally.add(self._erase_subject(order, subject, found, tally, progress))
+        if not found.subjects:
             with self._database.write() as session:
                 self._note(session, order, "erasure.completed", self._named(order), events=0)
-        return ErasureReport(
-            subjects=subjects,
-            events=tally.events,
-            erased_before=tally.erased_before,
-            delivered=tally.delivered,
-            cancelled=dict(tally.cancelled),
-            in_flight=dict(tally.in_flight),
-        )
+        return _report(found, tally)
 
-    def _subjects(self, session: Session, order: ErasureOrder) -> list[str]:
-        if order.customer is not None:
-            return self._vault.subjects_of(session, order.customer)
-        assert order.subject is not None
-        return [order.subject]
+    def preview(self, order: ErasureOrder) -> ErasureReport:
+        """What `erase` would do as things stand; nothing is erased, cancelled or noted. Raises as `erase` does.
 
-    def _hold_on_customer(self, holds: Sequence[LegalHold], order: ErasureOrder) -> LegalHold | None:
-        if order.customer is None:
-            return None
-        asked = customer_name(order.customer)
-        return next((hold for hold in holds if hold.customer and customer_name(hold.customer) == asked), None)
-
-    def _covering_hold(
-        self, session: Session, holds: Sequence[LegalHold], subject: str, *, after: str
-    ) -> tuple[LegalHold | None, str]:
-        """The first hold that covers an event of `subject` after that one; and the last event that was looked at."""
-        named = next((hold for hold in holds if hold.subject == subject), None)
-        if named is not None or not holds:
-            return named, after if named else max(after, ledger.newest_event(session, subject))
-        for event in ledger.contents_of(session, subject, after=after):
-            after = event.id
-            if is_erased(event):
-                continue
-            happened = [at for at in (event.occurred_at, event.received_at) if at is not None]
-            found = covering_hold(holds, subject=subject, body=self._body(event), happened=happened)
-            if found is not None:
-                return found, after
-        return None, after
-
-    def _body(self, event: Found) -> bytes:
-        """As it came in; nothing that can be read where it was altered, so that in doubt a hold covers it."""
+        Everything that is still owed counts as cancelled: what will be on its way by then is not known.
+        """
+        check_order(order, is_preview=True)
         try:
-            return self._vault.body(event.id, event) or b""
-        except Altered:
-            return b""
+            found = self._search.look_through(self._database, order)
+        except Held as held:
+            raise _refusal(held.hold) from None
+        tally = _Tally()
+        with self._database.read() as session:
+            for subject in found.subjects:
+                kept = ledger.kept_of(session, subject)
+                owed = Counter(ledger.owed_of(session, subject))
+                delivered = ledger.delivered_of(session, subject)
+                tally.add(_Tally(kept.events - kept.erased, kept.erased, delivered, owed))
+        return _report(found, tally)
 
     def _erase_subject(
         self,
         order: ErasureOrder,
         subject: str,
-        holds: Sequence[LegalHold],
-        looked_upto: str,
+        found: LookedThrough,
         so_far: _Tally,
         progress: Callable[[int], None],
     ) -> _Tally:
         try:
-            destroyed, upto = self._destroy_key(order, subject, holds, looked_upto)
-        except _HeldMeanwhile as meanwhile:
-            raise self._refused(order, meanwhile.hold) from None
+            destroyed, upto = self._destroy_key(order, subject, found)
+        except Held as held:
+            raise self._refused(order, held.hold, so_far.events) from None
         tally, keys, after, is_end = _Tally(), set(destroyed), "", False
         before = so_far.events + so_far.erased_before
         while not is_end:
@@ -207,25 +158,16 @@ class Erasures:
                 is_end, after = len(page) < self._page, page[-1].id if page else after
                 if is_end:
                     customer_index.forget(session, subject, keys)
-                    counts = {"events": tally.events, "cancelled": tally.cancelled.total() + tally.in_flight.total()}
-                    self._note(session, order, "erasure.completed", subject, **counts)
+                    self._note(session, order, "erasure.completed", subject, **tally.as_noted())
             progress(before + tally.events + tally.erased_before)
         return tally
 
-    def _destroy_key(
-        self, order: ErasureOrder, subject: str, holds: Sequence[LegalHold], looked_upto: str
-    ) -> tuple[list[str], str]:
-        """Ids of the keys that were destroyed, and of the last event that is erased with them."""
+    def _destroy_key(self, order: ErasureOrder, subject: str, found: LookedThrough) -> tuple[list[str], str]:
+        """Ids of the keys that were destroyed, and of the last event that is erased with them. Raises Held."""
         with self._database.write() as session:
             doomed = data_keys.take_from_recorders(session, subject)
             # Only now: what came in since is looked at as well, and can still be read.
-            now_held = self._holds(session)
-            after = looked_upto if list(now_held) == list(holds) else ""
-            hold = self._hold_on_customer(now_held, order)
-            if hold is None:
-                hold, _ = self._covering_hold(session, now_held, subject, after=after)
-            if hold is not None:
-                raise _HeldMeanwhile(hold)
+            self._search.look_again(session, order, subject, found)
             data_keys.destroy(session, doomed, now=self._clock.now())
             self._note(session, order, "erasure.begun", subject, keys=len(doomed))
             return doomed, ledger.newest_event(session, subject)
@@ -267,10 +209,11 @@ class Erasures:
         if entries:
             self._notes.write(session, entries, self._clock.now())
 
-    def _refused(self, order: ErasureOrder, hold: LegalHold) -> Conflict:
+    def _refused(self, order: ErasureOrder, hold: Hold, erased: int = 0) -> Conflict:
+        """`erased`: events that were, before the hold was placed."""
         with self._database.write() as session:
-            self._note(session, order, "erasure.refused", self._named(order), hold=hold_name(hold))
-        return Conflict(f"A legal hold {hold_name(hold)} forbids it: nothing was erased. It ends when it is released.")
+            self._note(session, order, "erasure.refused", self._named(order), hold=hold.name, events=erased)
+        return _refusal(hold, erased)
 
     def _named(self, order: ErasureOrder) -> str:
         """Whom the order is about, as the audit may say it."""
@@ -284,16 +227,17 @@ class Erasures:
         self._notes.write(session, [entry], self._clock.now())
 
 
-def _check(order: ErasureOrder) -> None:
-    errors = []
-    if not order.reason.strip():
-        errors.append(FieldError(field="reason", rule="required", message="say why, in a sentence: the audit keeps it"))
-    named = [name for name in (order.subject, order.customer) if name is not None]
-    if len(named) != 1 or not named[0].strip():
-        message = "name one of the two: a subject (like conversation:<id>), or a customer"
-        errors.append(FieldError(field="subject", rule="one-of", message=message))
-    elif order.subject is not None and data_keys.is_lasting(order.subject):
-        message = "this is no subject, but what others are kept by; name a subject, like conversation:<id>"
-        errors.append(FieldError(field="subject", rule="subject", message=message))
-    if errors:
-        raise Invalid("Nobody can be erased by this.", errors=errors)
+def _report(found: LookedThrough, tally: _Tally) -> ErasureReport:
+    return ErasureReport(
+        subjects=found.subjects,
+        events=tally.events,
+        erased_before=tally.erased_before,
+        delivered=tally.delivered,
+        cancelled=dict(tally.cancelled),
+        in_flight=dict(tally.in_flight),
+    )
+
+
+def _refusal(hold: Hold, erased: int = 0) -> Conflict:
+    done = f"of the events {erased} had been erased before it was placed" if erased else "nothing was erased"
+    return Conflict(f"Legal hold {hold.name} covers this: {done}. An admin has to release it first.")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import Row, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from bridge.privacy.vault import BODY, IS_KEY, KEYS
@@ -33,6 +33,14 @@ class DeliveredBefore:
     deliveries: int
     first_at: datetime
     last_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """How many events of a subject there are, and how many of them were erased before."""
+
+    events: int
+    erased: int
 
 
 def newest_event(session: Session, subject: str) -> str:
@@ -65,10 +73,23 @@ def empty_leftovers(session: Session, event_ids: Sequence[str]) -> None:
 
 def delivered_before(session: Session, event_ids: Sequence[str]) -> list[DeliveredBefore]:
     """Per destination what it was sent of these events."""
-    return [
-        DeliveredBefore(destination=row.destination, deliveries=row.deliveries, first_at=row.first, last_at=row.last)
-        for row in session.execute(_DELIVERED, {"events": list(event_ids)})
-    ]
+    return _delivered(session.execute(_DELIVERED, {"events": list(event_ids)}))
+
+
+def kept_of(session: Session, subject: str) -> Kept:
+    """How many events of a subject there are."""
+    row = session.execute(_KEPT, {"about": subject}).one()
+    return Kept(events=row.events, erased=row.erased or 0)
+
+
+def owed_of(session: Session, subject: str) -> dict[str, int]:
+    """Per destination what is still owed of a subject."""
+    return {row.destination: row.deliveries for row in session.execute(_OWED, {"about": subject})}
+
+
+def delivered_of(session: Session, subject: str) -> list[DeliveredBefore]:
+    """As `delivered_before`, of all events of a subject."""
+    return _delivered(session.execute(_DELIVERED_OF, {"about": subject}))
 
 
 def together(counts: Collection[DeliveredBefore]) -> list[DeliveredBefore]:
@@ -82,6 +103,13 @@ def together(counts: Collection[DeliveredBefore]) -> list[DeliveredBefore]:
         )
         for name in sorted({one.destination for one in counts})
         if (mine := [one for one in counts if one.destination == name])
+    ]
+
+
+def _delivered(rows: Iterable[Found]) -> list[DeliveredBefore]:
+    return [
+        DeliveredBefore(destination=row.destination, deliveries=row.deliveries, first_at=row.first, last_at=row.last)
+        for row in rows
     ]
 
 
@@ -125,13 +153,20 @@ _FREE_CONTENT_KEYS = (
     .where(_EVENT.c.id.in_(_among_events), _EVENT.c.content_key.is_not(None))
     .values(content_key=None, content_key_until=None)
 )
-_DELIVERED = (
-    select(
-        _DELIVERY.c.destination,
-        func.count().label("deliveries"),
-        func.min(_DELIVERY.c.finished_at).label("first"),
-        func.max(_DELIVERY.c.finished_at).label("last"),
-    )
-    .where(_DELIVERY.c.event_id.in_(_among_events), _DELIVERY.c.state == "delivered")
-    .group_by(_DELIVERY.c.destination)
+_BY_DESTINATION = select(
+    _DELIVERY.c.destination,
+    func.count().label("deliveries"),
+    func.min(_DELIVERY.c.finished_at).label("first"),
+    func.max(_DELIVERY.c.finished_at).label("last"),
+).group_by(_DELIVERY.c.destination)
+_DELIVERED = _BY_DESTINATION.where(_DELIVERY.c.event_id.in_(_among_events), _DELIVERY.c.state == "delivered")
+_OF_SUBJECT = _BY_DESTINATION.join(_EVENT, _EVENT.c.id == _DELIVERY.c.event_id).where(_is_about)
+_DELIVERED_OF = _OF_SUBJECT.where(_DELIVERY.c.state == "delivered")
+_OWED = _OF_SUBJECT.where(_DELIVERY.c.state == "pending")
+_was_erased = case((_EVENT.c.key_id.is_not(None) & KEYS.c.wrapped.is_(None), 1), else_=0)
+_KEPT = (
+    select(func.count().label("events"), func.sum(_was_erased).label("erased"))
+    .select_from(_EVENT)
+    .outerjoin(KEYS, IS_KEY)
+    .where(_is_about)
 )

@@ -97,6 +97,11 @@ def oldest_rejections(session: Session, *, after: str, most: int) -> Sequence[Ol
     return session.execute(_OLDEST_REJECTIONS, {"after": after, "most": most}).all()
 
 
+def rejected_bodies(session: Session, ids: Sequence[str]) -> Iterable[Old]:
+    """`id`, `at` and what `Vault.rejected_body` opens, of those whose body is kept; few in memory at once."""
+    return session.execute(_REJECTED_BODIES, {"keys": ids}, execution_options={"yield_per": 50})
+
+
 def forget_rejections(session: Session, ids: Sequence[str]) -> int:
     return _removed(session, _FORGET_REJECTIONS, ids)
 
@@ -179,5 +184,10 @@ _OLDEST_REJECTIONS = (
     .where(_REJECTION.c.id > bindparam("after"))
     .order_by(_REJECTION.c.id)
     .limit(bindparam("most"))
+)
+_REJECTED_BODIES = (
+    select(_REJECTION.c.id, _REJECTION.c.at, _REJECTION.c.body, _REJECTION.c.key_id, KEYS.c.wrapped, KEYS.c.wrapped_by)
+    .outerjoin(KEYS, KEYS.c.id == _REJECTION.c.key_id)
+    .where(_REJECTION.c.id.in_(_among("keys")), _REJECTION.c.body.is_not(None))
 )
 _FORGET_REJECTIONS = delete(_REJECTION).where(_REJECTION.c.id.in_(_among("keys")))

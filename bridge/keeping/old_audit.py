@@ -46,27 +46,33 @@ class OldAudit:
         self._signer = signer
         self._folder = beside / FOLDER
 
-    def remove(self, until: datetime, keep: Callable[[Session, int], None]) -> Iterator[None]:
+    def remove(
+        self, until: datetime, is_free: Callable[[Session], bool], keep: Callable[[Session, int], None]
+    ) -> Iterator[None]:
         """Archive and remove what was sealed at `until` (aware) or before, a transaction a step.
 
-        `keep` ends each transaction, and is told how many entries it removes. Where the chain does not hold or the
-        archive cannot be written, everything stays and somebody is told.
+        `is_free` is asked in each transaction whether entries may go. `keep` ends each, and is told how many entries it
+        removes. Where the chain does not hold or the archive cannot be written, everything stays and somebody is told.
         """
-        while batches := self._next_file(until):
+        while batches := self._next_file(until, is_free):
             file = self._written(batches) if self._is_whole(batches) else None
             if file is None:
                 return
             yield
             for removing in in_batches(batches, _entries, BATCH_ENTRIES):
                 with self._database.write() as session:
+                    if not is_free(session):  # any more
+                        return
                     now = self._clock.now()
                     if removing[0] is batches[0]:
                         self._notes.write(session, [_note(batches, file)], now)
                     keep(session, remove_batches(session, removing, self._signer, now=now))
                 yield
 
-    def _next_file(self, until: datetime) -> list[Batch]:
+    def _next_file(self, until: datetime, is_free: Callable[[Session], bool]) -> list[Batch]:
         with self._database.read() as session:
+            if not is_free(session):
+                return []
             old = batches_sealed_until(session, until, most=_HEADS)
         return next(in_batches(old, _entries, FILE_ENTRIES), [])
 

@@ -23,10 +23,10 @@ from bridge.keeping import ledger
 from bridge.keeping.old_audit import OldAudit
 from bridge.keeping.rules import Until, in_batches, is_beyond, until
 from bridge.keeping.space import shrink
-from bridge.privacy.holds import holds_event
+from bridge.privacy.holds import Hold, LegalHolds, holding_event
 from bridge.privacy.key_ring import CANNOT_OPEN
 from bridge.privacy.vault import Vault
-from bridge.settings.model import LegalHold, RetentionSettings
+from bridge.settings.model import RetentionSettings
 
 CHORE: Final = "retention"
 EVERY: Final = timedelta(minutes=10)
@@ -70,7 +70,7 @@ class Retention:
         notes: AuditNotes,
         vault: Vault,
         settings: RetentionSettings,
-        holds: Sequence[LegalHold],
+        holds: LegalHolds,
         audit: OldAudit,
         rng: Random,
     ) -> None:
@@ -96,13 +96,15 @@ class Retention:
         kept = 0
         while kept < MOST_KEPT:
             with self._database.read() as session:
+                known = self._holds.in_force(session)
+            with self._database.read() as session:
                 page = ledger.oldest_events(session, after=stand.after, most=PAGE)
                 due = self._due(session, page, old)
-                held = self._held(session, list(due))
+                held = self._held(session, list(due), known)
             going = [event_id for event_id in due if event_id not in held]
             for batch in in_batches(going, due.__getitem__, BATCH):
                 with self._database.write() as session:
-                    stand.counts += self._forget(session, batch, old)
+                    stand.counts += self._forget(session, batch, old, known)
                     stand.after = batch[-1]
                     self._keep(session, lease, stand)
                 yield
@@ -131,28 +133,32 @@ class Retention:
                 due[event.id] = 1 + (mine.rows if mine else 0) + event.bytes // PAGE_BYTES
         return due
 
-    def _held(self, session: Session, event_ids: Sequence[str]) -> set[str]:
-        if not self._holds or not event_ids:
+    def _held(self, session: Session, event_ids: Sequence[str], holds: Sequence[Hold]) -> set[str]:
+        """Those of the events that one of `holds` covers."""
+        if not holds or not event_ids:
             return set()
-        return {event.id for event in ledger.contents(session, event_ids) if self._is_held(event)}
+        return {event.id for event in ledger.contents(session, event_ids) if self._is_held(event, holds)}
 
-    def _is_held(self, event: ledger.Old) -> bool:
+    def _is_held(self, event: ledger.Old, holds: Sequence[Hold]) -> bool:
         try:
             body = self._vault.body(event.id, event)
         except CANNOT_OPEN:
             return True
-        return holds_event(
-            self._holds,
-            subject=event.subject,
-            body=NOTHING if body is None else body,
-            happened=[at for at in (event.occurred_at, event.received_at) if at is not None],
+        happened = [at for at in (event.occurred_at, event.received_at) if at is not None]
+        return bool(
+            holding_event(holds, subject=event.subject, body=NOTHING if body is None else body, happened=happened)
         )
 
-    def _forget(self, session: Session, event_ids: Sequence[str], old: Until) -> Counter[str]:
-        locked = ledger.lock_events(session, event_ids)
+    def _forget(self, session: Session, event_ids: Sequence[str], old: Until, known: Sequence[Hold]) -> Counter[str]:
+        """`known`: the holds that the events were compared with already."""
+        placed_since = [hold for hold in self._holds.in_force(session) if hold not in known]
+        held = self._held(session, event_ids, placed_since)
+        locked = ledger.lock_events(session, [one for one in event_ids if one not in held])
         # Once more, now that nothing can be owed for them any more: somebody may have replayed one since.
         owed = ledger.owed_of(session, locked, old)
-        return ledger.forget_events(session, [one for one in locked if one not in owed or not owed[one].stays])
+        removed = ledger.forget_events(session, [one for one in locked if one not in owed or not owed[one].stays])
+        removed["held"] = len(held)
+        return removed
 
     def _forget_rejections(self, lease: ChoreLease, stand: Stand, old: Until) -> Iterator[None]:
         after, is_end = "", False
@@ -162,21 +168,36 @@ class Retention:
             going = [one for one in page if one.at <= old.rejections]
             for batch in in_batches(going, lambda one: 1 + one.bytes // PAGE_BYTES, BATCH):
                 with self._database.write() as session:
-                    stand.counts["rejections"] += ledger.forget_rejections(session, [one.id for one in batch])
+                    stand.counts["rejections"] += self._forget_free_rejections(session, [one.id for one in batch])
                     self._keep(session, lease, stand)
                 yield
             is_end = len(page) < PAGE or is_beyond(page[-1].at, old.rejections, self._clock.now())
             after = page[-1].id if page else ""
 
+    def _forget_free_rejections(self, session: Session, ids: Sequence[str]) -> int:
+        """Forget those that no hold covers; how many. One without a body tells of nobody."""
+        holds = self._holds.in_force(session)
+        rejections = ledger.rejected_bodies(session, ids) if holds else ()
+        held = {one.id for one in rejections if self._is_rejection_held(one, holds)}
+        return ledger.forget_rejections(session, [one for one in ids if one not in held])
+
+    def _is_rejection_held(self, rejection: ledger.Old, holds: Sequence[Hold]) -> bool:
+        """What it was about nobody could tell when it was refused; in doubt it is held."""
+        try:
+            body = self._vault.rejected_body(rejection.id, rejection)
+        except CANNOT_OPEN:
+            return True
+        return bool(holding_event(holds, subject="", body=body, happened=[rejection.at]))
+
     def _remove_audit(self, lease: ChoreLease, stand: Stand, old: Until) -> Iterator[None]:
-        if self._holds:  # what is masked does not tell whom it is about
-            return
+        def is_free(session: Session) -> bool:
+            return not self._holds.in_force(session)  # what is masked does not tell whom it is about
 
         def keep_removed(session: Session, entries: int) -> None:
             stand.counts["auditEntries"] += entries
             self._keep(session, lease, stand)
 
-        yield from self._audit.remove(old.audit, keep_removed)
+        yield from self._audit.remove(old.audit, is_free, keep_removed)
 
     def _give_space_back(self, lease: ChoreLease, stand: Stand) -> Iterator[None]:
         more = True

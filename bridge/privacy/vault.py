@@ -122,9 +122,17 @@ class Vault:
 
     def subjects_of(self, session: Session, customer: str) -> list[str]:
         """Every subject whose events name the customer, by id, phone number or e-mail address; sorted."""
+        key = self.key_of_customers(session)
+        return [] if key is None else customer_index.subjects_of(session, key.hash(customer_name(customer)))
+
+    def key_of_customers(self, session: Session) -> DataKey | None:
+        """What customers are hashed, and sealed, with; never destroyed. None: nobody was named yet.
+
+        Raises SecretMissing.
+        """
         for key in data_keys.alive(session, {CUSTOMERS}):
-            return customer_index.subjects_of(session, self._unwrapped(key).hash(customer_name(customer)))
-        return []
+            return self._unwrapped(key)
+        return None
 
     def payload(self, event_id: str, row: SealedRow) -> dict[str, Any] | None:
         """The payload of a row that has the columns of PAYLOAD; None: it was erased. Raises Altered, SecretMissing."""
@@ -155,6 +163,13 @@ class Vault:
             return self.body(event_id, row)
         except CANNOT_OPEN:
             return None
+
+    def rejected_body(self, rejection_id: str, row: SealedRow) -> bytes:
+        """The kept body of a rejection, with `key_id`, `wrapped` and `wrapped_by`. Raises Altered, SecretMissing."""
+        if row.key_id is None:
+            return row.body  # type: ignore[no-any-return]
+        key = DataKey(row.key_id, self.ring.unwrap(row.key_id, row.wrapped, row.wrapped_by))
+        return key.open(row.body, row=rejection_id, column=REJECTION_COLUMN)
 
     def _key_of(self, row: SealedRow) -> DataKey | None:
         if is_erased(row):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,10 +22,12 @@ from bridge.audit.signing import AuditSigner
 from bridge.commands.room import CommandRoom
 from bridge.database import Database
 from bridge.events import Owed, RecordedEvent
+from bridge.keeping.erasure import Erasures
 from bridge.outbox.selection import Wants
+from bridge.privacy.holds import LegalHolds
 from bridge.privacy.masking import Masking
 from bridge.problems import install_problem_handlers
-from bridge.settings.model import SourceSettings
+from bridge.settings.model import LegalHold, SourceSettings
 from tests.admin.harbour import lookout
 from tests.commands.office import command_room
 from tests.fakes import VAULT, FakeClock
@@ -107,10 +109,12 @@ def make_desk(
     clock: FakeClock,
     commands: CommandRoom | None = None,
     seen: Lookout | None = None,
+    declared: Sequence[LegalHold] = (),
     sources: Iterable[SourceSettings] = (),
 ) -> Desk:
-    """The desk over `commands` (by default no organisation is configured) and what is `seen` of destinations."""
-    app = Flask("tests")
+    """The desk over `commands` (by default no organisation is configured) and what is `seen` of destinations;
+    `declared` are the holds of bridge.toml."""
+    app, holds = Flask("tests"), LegalHolds(declared, VAULT)
     install_problem_handlers(app)
     make_api(
         app,
@@ -121,6 +125,8 @@ def make_desk(
         vault=VAULT,
         wanted={"erp": _wants("erp")},
         public_key=SIGNER.public_key,
+        holds=holds,
+        erasures=Erasures(database=database, clock=clock, notes=NOTES, vault=VAULT, masking=MASKING, holds=holds),
         trusted_keys={SIGNER.public_key},
         commands=commands or command_room(database, clock, masking=MASKING, notes=NOTES),
         lookout=seen or lookout(database, clock, MASKING),

@@ -25,6 +25,7 @@ MORE = {
     "deliveries cancel": ["--destination", "erp", "--dry-run"],
     "replay": ["--dry-run"],
     "backfill": ["--dry-run"],
+    "erase": ["--subject", "conversation:x", "--dry-run"],
 }
 #: Need no configuration, and why.
 NEED_NONE = {

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from random import Random
 
 from sqlalchemy import insert, update
 
+from bridge.admin.holds import place_hold, release
 from bridge.audit.notes import AuditEntry
 from bridge.audit.seal import seal as seal_batch
 from bridge.clock import SystemClock, new_id, rfc3339
 from bridge.database import Database
+from bridge.privacy.holds import LegalHolds
+from bridge.settings.model import LegalHold
 from bridge.tables import (
     AttemptRow,
     AuditEntryRow,
@@ -27,6 +30,7 @@ from bridge.tables import (
 from tests.admin.desk import SIGNER
 from tests.admin.stock import Stock, id_at, stock
 from tests.commands.office import purge_policy
+from tests.fakes import VAULT
 from tests.outbox.yard import NOTES
 
 #: What a hostile sender puts wherever text may stand.
@@ -159,6 +163,22 @@ def planned_purge(database: Database, now: datetime, *, planner: str = "paul") -
     with database.write() as session:
         session.add(purge)
     return purge.id
+
+
+def held(database: Database, now: datetime) -> list[str]:
+    """Holds on a subject, a customer and a type, the first one released; gives their ids."""
+    wanted = [
+        LegalHold(subject="conversation:4f1c-77", reason="asked by the regulator"),
+        LegalHold(customer="C-4711", reason="case 7 of 2026, Meier against us"),
+        LegalHold(type="voice", from_=date(2026, 3, 1), to=date(2026, 3, 31), reason="audit of the March campaign"),
+    ]
+    holds = LegalHolds((), VAULT)
+    with database.write() as session:
+        earlier = now - timedelta(hours=3)
+        placed = [place_hold(session, holds, one, actor="cli:eva", now=earlier, notes=NOTES) for one in wanted]
+        ids = [one.hold.id for one in placed]
+        release(session, holds, ids[0], reason="the regulator is content", actor="cli:eva", now=now, notes=NOTES)
+    return ids
 
 
 def running_replay(database: Database, now: datetime) -> str:

@@ -58,7 +58,7 @@ def trouble(database: Database, now: datetime) -> Mapping[str, str]:
     unread = _unreadable(traffic, now)
     traffic.put(database)
     command, purge = scenes.running_merge(database, now), scenes.planned_purge(database, now)
-    running = scenes.running_replay(database, now)
+    running, held = scenes.running_replay(database, now), scenes.held(database, now)
     with database.write() as session:
         session.execute(insert(core(DestinationStateRow)), _states(now))
         session.execute(insert(core(AuditEntryRow)), _troubles(now))
@@ -77,6 +77,10 @@ def trouble(database: Database, now: datetime) -> Mapping[str, str]:
         "replay-new": "/console/replays/new?count=1&destination=erp&state=dead",
         "replay": f"/console/replays/{running}",
         "cancellation": "/console/deliveries/cancellation?destination=erp",
+        "hold": f"/console/holds/{held[1]}",
+        "hold-release": f"/console/holds/{held[2]}/release",
+        "hold-new": "/console/holds/new",
+        "erasures": "/console/erasures",
         "purge": f"/console/purges/{purge}",
         "command": f"/console/commands/{command}",
         "nothing": "/console/nothing-here",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import update
 
@@ -16,8 +17,9 @@ from tests.admin.desk import Desk
 from tests.console import scenes
 from tests.console.browser import DESK, enter, let_in, served
 from tests.console.visitors import sign_in
+from tests.keeping.file_room import FileRoom
 from tests.outbox.replays import many_pending, step
-from tests.outbox.yard import FakeDestination, delivery, dispatcher
+from tests.outbox.yard import FakeDestination, actions, delivery, dispatcher
 
 # One browser and one database are enough to see what the script and the styles do.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -152,6 +154,56 @@ def test_everything_can_be_reached_by_keyboard_alone(desk: Desk, address: str, p
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("This is the replay")
+
+
+def test_a_hold_is_placed_and_released_by_keyboard_each_in_two_steps(desk: Desk, address: str, page: Page) -> None:
+    enter(page, address, desk.token(Role.ADMIN))
+    page.goto(f"{address}/console/holds")
+    expect(page.get_by_text("Nothing is held.")).to_be_visible()
+    _tab_to(page, "Place a hold…")
+    page.keyboard.press("Enter")
+    page.get_by_label("Customer’s id").focus()
+    page.keyboard.type("C-4711")
+    page.get_by_label("Why?").focus()
+    page.keyboard.type("case 7")
+    _tab_to(page, "Look at what follows")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Place this hold?")
+    assert Axe().run(page).response["violations"] == []
+    _tab_to(page, "Place this hold")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("The hold is in force")
+    assert "C-4711" not in page.content()
+    _tab_to(page, "Release it…")
+    page.keyboard.press("Enter")
+    page.get_by_label("Why?").fill("the case is closed")
+    page.get_by_role("button", name="Release this hold").click()
+    expect(page.get_by_role("status")).to_contain_text("It is released")
+    assert actions(desk.database)[-2:] == ["hold.placed", "hold.released"]
+
+
+def test_a_person_is_erased_in_two_steps_and_the_report_says_who_has_got_what(
+    desk: Desk, address: str, page: Page
+) -> None:
+    room = FileRoom(desk.database, desk.clock)
+    room.record(payload={"customer": {"id": "C-4711"}})
+    room.deliver_due()
+    enter(page, address, desk.token(Role.ADMIN))
+    page.get_by_role("link", name="Erase", exact=True).click()
+    page.get_by_label("Customer’s id").fill("C-4711")
+    page.get_by_label("Why?").fill("she asked us to")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Erase 1 event?")
+    expect(page.get_by_role("row", name="crm 1")).to_be_visible()
+    assert Axe().run(page).response["violations"] == []
+    page.get_by_role("button", name="Erase it for good").click()  # the browser asks for the tick
+    assert room.audited("erasure.") == []
+    page.get_by_label("I have read what would go.").check()
+    page.get_by_role("button", name="Erase it for good").click()
+    expect(page.get_by_role("status")).to_contain_text("The content of 1 event of 1 subject is gone for good.")
+    expect(page.get_by_text("We cannot recall it")).to_be_visible()
+    assert [one.action for one in room.audited("erasure.")] == ["erasure.begun", "erasure.completed"]
 
 
 def test_a_page_follows_what_happens_without_being_touched(desk: Desk, address: str, page: Page) -> None:

@@ -81,7 +81,7 @@ def test_a_filter_that_finds_nothing_says_how_to_see_more(desk: Desk) -> None:
 def test_every_page_has_one_heading_landmarks_and_labels(desk: Desk) -> None:
     scenes.trouble(desk.database, desk.clock.now())
     visitor = sign_in(desk, Role.ADMIN)
-    for path in (*LISTS, "/destinations/erp", "/replays/new?count=1"):
+    for path in (*LISTS, "/destinations/erp", "/replays/new?count=1", "/holds/new", "/erasures"):
         page = Page(visitor.client.get(f"/console{path}").text)
         assert len(page.all("h1")) == len(page.all("main")) == 1
         assert page.all("html")[0]["lang"] == "en"
@@ -107,7 +107,7 @@ def test_titles_tell_the_pages_apart(desk: Desk) -> None:
 def test_no_page_has_script_or_style_in_it(desk: Desk) -> None:
     scenes.trouble(desk.database, desk.clock.now())
     visitor = sign_in(desk, Role.ADMIN)
-    for path in (*LISTS, "/destinations/erp", "/replays/new?count=1"):
+    for path in (*LISTS, "/destinations/erp", "/replays/new?count=1", "/holds/new", "/erasures"):
         page = Page(visitor.client.get(f"/console{path}").text)
         assert all(script.get("src") for script in page.all("script"))
         assert page.all("style") == []

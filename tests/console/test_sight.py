@@ -54,8 +54,12 @@ def test_no_page_has_a_barrier_is_faint_or_wider_than_its_screen(page: Page, pat
 
 def test_nor_has_a_page_by_which_things_are_moved(page: Page, standing_desk: Desk) -> None:
     replay = scenes.running_replay(standing_desk.database, standing_desk.clock.now())
+    hold = scenes.held(standing_desk.database, standing_desk.clock.now())[1]
     let_in(page, page.evaluate("location.origin"), sign_in(standing_desk, Role.ADMIN))
-    paths = (f"/replays/{replay}", "/deliveries/cancellation?destination=erp")
+    paths = (
+        *(f"/replays/{replay}", "/deliveries/cancellation?destination=erp"),
+        *("/holds", "/holds/new", f"/holds/{hold}", f"/holds/{hold}/release", "/erasures"),
+    )
     _look(page, [f"/console{path}" for path in paths])
 
 

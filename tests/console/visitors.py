@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
@@ -14,14 +14,14 @@ from bridge.admin.access import Role
 from bridge.admin.console import make_console
 from bridge.commands.room import CommandRoom
 from bridge.database import Database
-from bridge.settings.model import SourceSettings
+from bridge.settings.model import LegalHold, SourceSettings
 from tests.admin.desk import Desk, make_desk
 from tests.fakes import FakeClock
 
 #: Every list, and the first page.
 LISTS = (
     *("/overview", "/events", "/deliveries", "/destinations", "/lanes", "/replays"),
-    *("/commands", "/purges", "/audit", "/rejections"),
+    *("/commands", "/purges", "/holds", "/audit", "/rejections"),
 )
 _FORM_KEY = re.compile(r'name="form_key" value="([0-9a-f]{64})"')
 
@@ -30,10 +30,11 @@ def make_console_desk(
     database: Database,
     clock: FakeClock,
     commands: CommandRoom | None = None,
+    declared: Sequence[LegalHold] = (),
     sources: Iterable[SourceSettings] = (),
 ) -> Desk:
     """The desk with the console beside the API."""
-    desk = make_desk(database, clock, commands, sources=sources)
+    desk = make_desk(database, clock, commands, declared=declared, sources=sources)
     make_console(desk.app)
     return desk
 

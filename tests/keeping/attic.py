@@ -22,6 +22,7 @@ from bridge.events import CONVERSATION_ATTRIBUTES_UPDATED
 from bridge.keeping.old_audit import OldAudit
 from bridge.keeping.retention import CHORE, Retention
 from bridge.outbox.contract import ClaimedDelivery, Delivered, Outcome, Rejected
+from bridge.privacy.holds import LegalHolds
 from bridge.settings.model import LegalHold, RetentionSettings
 from bridge.tables import AuditEntryRow, DeliveryRow, EventRow, LaneRow, RejectionRow
 from tests.fakes import VAULT, FakeClock
@@ -52,7 +53,7 @@ class Attic:
             notes=NOTES,
             vault=VAULT,
             settings=self.settings,
-            holds=self.holds,
+            holds=LegalHolds(self.holds, VAULT),
             audit=audit,
             rng=Random(1),
         )
@@ -68,12 +69,13 @@ class Attic:
 
     def begin(self) -> Iterator[None]:
         """A run, a transaction a step."""
-        self._make_due()
+        self.make_due()
         lease = self.lease()
         assert lease is not None
         return self.retention().run(lease)
 
-    def _make_due(self) -> None:
+    def make_due(self) -> None:
+        """Let the next run be taken now."""
         with self.database.write() as session:
             session.execute(text("UPDATE chore SET due_at = :now"), {"now": "2000-01-01 00:00:00"})
 

@@ -16,8 +16,10 @@ from bridge import signals
 from bridge.database import Database
 from bridge.events import CONVERSATION_ATTRIBUTES_UPDATED, Event, Owed, RecordedEvent
 from bridge.intake.recorder import Arrival, Receipt, record
-from bridge.keeping.erasure import PAGE, ErasureOrder, ErasureReport, Erasures, Holds
+from bridge.keeping.erasure import PAGE, ErasureReport, Erasures
+from bridge.keeping.erasure_search import ErasureOrder
 from bridge.outbox.ledger.append import append_owed
+from bridge.privacy.holds import LegalHolds
 from bridge.privacy.masking import Masking
 from bridge.privacy.vault import Vault
 from bridge.settings.model import LegalHold
@@ -63,14 +65,14 @@ class FileRoom:
     made: int = 0
     vault: Vault = VAULT
 
-    def erasures(self, *, holds: Holds | None = None, page: int = PAGE) -> Erasures:
+    def erasures(self, *, page: int = PAGE) -> Erasures:
         return Erasures(
             database=self.database,
             clock=self.clock,
             notes=NOTES,
             vault=self.vault,
             masking=MASKING,
-            holds=holds or (lambda _session: list(self.holds)),
+            holds=LegalHolds(self.holds, self.vault),
             page=page,
         )
 

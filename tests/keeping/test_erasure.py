@@ -11,13 +11,15 @@ from sqlalchemy import text
 from bridge.admin.search.events import raw_body, show_event
 from bridge.database import Database
 from bridge.errors import Conflict, Gone, Invalid
-from bridge.keeping.erasure import ErasureOrder
+from bridge.keeping.erasure_search import ErasureOrder
 from bridge.outbox.contract import ClaimedDelivery, Delivered, Exchange, Outcome, RetryLater, Waiting
 from bridge.outbox.replay import replay_delivery
 from bridge.settings.model import LegalHold
 from tests.fakes import VAULT, FakeClock
 from tests.keeping.file_room import EVA, MARKER, MASKING, FileRoom
+from tests.moments import just_before
 from tests.outbox.yard import NOTES, FakeDestination, attempts, dispatcher, lane, owe
+from tests.privacy.placing import place
 
 
 @pytest.fixture
@@ -105,6 +107,45 @@ def test_a_subject_that_nobody_knows_is_no_error(room: FileRoom) -> None:
     ]
 
 
+@pytest.mark.parametrize("order", [{"subject": EVA}, {"customer": "cust-7"}])
+def test_a_preview_tells_what_the_order_would_do_and_does_nothing(room: FileRoom, order: dict[str, str]) -> None:
+    told: dict[str, object] = {"customer": {"id": "cust-7"}}
+    room.record(payload=told)
+    room.erase()
+    room.record(payload=told)
+    room.record("conversation:adam")
+    room.deliver_due()
+    room.record(payload=told, to=("crm", "erp"))
+    before = room.dump()
+    wanted = ErasureOrder(**order, reason="asked", actor="cli:root")
+    preview = room.erasures().preview(wanted)
+    assert room.dump() == before
+    assert (preview.events, preview.erased_before, preview.cancelled) == (2, 1, {"crm": 1, "erp": 1})
+    assert room.erasures().erase(wanted) == preview
+
+
+def test_a_preview_is_refused_as_the_order_would_be_and_nothing_is_noted(room: FileRoom) -> None:
+    room.record()
+    room.holds.append(LegalHold(subject=EVA, reason="lawsuit"))
+    with pytest.raises(Conflict, match="lawsuit"):
+        room.erasures().preview(ErasureOrder(subject=EVA, reason="asked", actor="cli:root"))
+    assert room.audited("erasure.") == []
+
+
+def test_a_hold_that_is_placed_between_two_subjects_keeps_the_second(room: FileRoom) -> None:
+    first, second = (room.record(f"interaction:{one}", payload={"customer": {"id": "cust-7"}}) for one in "ab")
+
+    def lay(_looked_at: int) -> None:
+        place(room.database, room.clock.now(), subject="interaction:b")
+
+    with pytest.raises(Conflict, match="1 had been erased before it was placed"):
+        room.erasures().erase(ErasureOrder(customer="cust-7", reason="asked", actor="cli:root"), progress=lay)
+    with room.database.read() as session:
+        assert raw_body(session, second.event_id, VAULT)
+        with pytest.raises(Gone):
+            raw_body(session, first.event_id, VAULT)
+
+
 def test_a_big_subject_is_erased_a_page_at_a_time(room: FileRoom) -> None:
     for _ in range(5):
         room.record()
@@ -164,15 +205,18 @@ def test_a_legal_hold_forbids_it_names_itself_and_is_audited(room: FileRoom, hol
     assert room.states() == [("pending", None)]
 
 
-@pytest.mark.parametrize(
-    "laid", [LegalHold(subject=EVA, reason="just now"), LegalHold(customer="cust-7", reason="just now")]
-)
-def test_a_hold_that_is_laid_while_the_subject_is_looked_through_is_still_seen(room: FileRoom, laid: LegalHold) -> None:
+@pytest.mark.parametrize("held", [{"subject": EVA}, {"customer": "cust-7"}])
+@pytest.mark.parametrize("order", [{"subject": EVA}, {"customer": "cust-7"}])
+def test_a_hold_that_is_placed_while_the_subject_is_looked_through_is_still_seen(
+    room: FileRoom, held: dict[str, str], order: dict[str, str]
+) -> None:
     receipt = room.record(payload={"customer": {"id": "cust-7"}})
-    looks: list[list[LegalHold]] = [[], [laid]]
-    late = room.erasures(holds=lambda _session: looks.pop(0))
-    with pytest.raises(Conflict, match="just now"):
-        late.erase(ErasureOrder(subject=EVA, reason="asked", actor="cli:root"))
+
+    def lay() -> None:
+        place(room.database, room.clock.now(), **held, reason="just now")
+
+    with just_before(room.database, "FROM event", 1, lay), pytest.raises(Conflict, match="just now"):
+        room.erase(**order)
     with room.database.read() as session:
         assert raw_body(session, receipt.event_id, VAULT)
 

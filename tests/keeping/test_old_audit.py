@@ -17,6 +17,7 @@ from bridge.settings.model import LegalHold, RetentionSettings
 from tests.audit.test_chain import tamper
 from tests.keeping.attic import DAY, SIGNER, Attic
 from tests.outbox.yard import count
+from tests.privacy.placing import place, release_again
 
 AUDIT_DAYS = 2190
 
@@ -106,6 +107,20 @@ def test_while_there_is_a_legal_hold_no_entry_goes(aged: Attic) -> None:
     aged.holds = []
     aged.run()
     assert len(positions(aged)) == 15
+
+
+def test_a_hold_that_is_placed_once_the_archive_is_written_keeps_every_entry(aged: Attic) -> None:
+    run = aged.begin()
+    while not files(aged):
+        next(run)
+    hold = place(aged.database, aged.clock.now(), customer="c-1").hold
+    for _ in run:
+        pass
+    assert len(positions(aged)) == 20
+    release_again(aged.database, aged.clock.now(), hold.id)
+    aged.run()
+    assert len(positions(aged)) == 15
+    assert verified(aged).problem is None
 
 
 def test_a_chain_that_does_not_hold_is_not_archived(aged: Attic, told: list[str]) -> None:

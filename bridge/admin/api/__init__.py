@@ -11,8 +11,10 @@ from bridge.admin.api import (
     changes,
     deliveries,
     destinations,
+    erasing,
     events,
     lanes,
+    legal_holds,
     overview,
     purges,
     receivers,
@@ -30,7 +32,9 @@ from bridge.audit.notes import AuditNotes
 from bridge.clock import Clock
 from bridge.commands.room import CommandRoom
 from bridge.database import Database
+from bridge.keeping.erasure import Erasures
 from bridge.outbox.selection import Wants
+from bridge.privacy.holds import LegalHolds
 from bridge.privacy.masking import Masking
 from bridge.privacy.vault import Vault
 from bridge.settings.model import Network
@@ -48,6 +52,8 @@ def make_api(
     public_key: str,
     trusted_keys: Collection[str],
     commands: CommandRoom,
+    holds: LegalHolds,
+    erasures: Erasures,
     lookout: Lookout,
     reparser: Reparser,
     trusted_proxies: Sequence[Network] = (),
@@ -70,6 +76,8 @@ def make_api(
         trusted_proxies=trusted_proxies,
         wrong_tokens=WrongTokens(clock),
         commands=commands,
+        holds=holds,
+        erasures=erasures,
         lookout=lookout,
         reparser=reparser,
     )
@@ -77,6 +85,6 @@ def make_api(
     api = BridgeApi(app)
     for room in (
         *(overview, events, deliveries, replays, destinations, lanes),
-        *(changes, given_commands, purges, rejections, audit, tokens, receivers),
+        *(changes, given_commands, purges, legal_holds, erasing, rejections, audit, tokens, receivers),
     ):
         api.register_blueprint(room.blueprint)

@@ -23,7 +23,9 @@ from bridge.commands.room import CommandRoom
 from bridge.database import Database
 from bridge.errors import TooManyRequests, Unauthenticated
 from bridge.intake.peers import peer_address
+from bridge.keeping.erasure import Erasures
 from bridge.outbox.selection import Wants
+from bridge.privacy.holds import LegalHolds
 from bridge.privacy.masking import Masking
 from bridge.privacy.vault import Vault
 from bridge.settings.model import Network
@@ -51,6 +53,8 @@ class Rooms:
     wrong_tokens: WrongTokens
     #: Where commands are given.
     commands: CommandRoom
+    holds: LegalHolds
+    erasures: Erasures
     #: How destinations and sources are doing.
     lookout: Lookout
     #: Reads again what could not be read.

@@ -13,8 +13,10 @@ from bridge.admin.console import (
     commands,
     deliveries,
     destinations,
+    erasures,
     events,
     find,
+    holds,
     lanes,
     overview,
     purges,
@@ -28,7 +30,7 @@ from bridge.admin.console.door import blueprint
 #: Importing a module hangs its pages onto the blueprint.
 PAGES = (
     *(overview, events, deliveries, cancelling, destinations, lanes, replays),
-    *(commands, purges, audit, rejections, find, sign_in, refusals),
+    *(commands, purges, holds, erasures, audit, rejections, find, sign_in, refusals),
 )
 
 

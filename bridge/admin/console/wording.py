@@ -22,7 +22,7 @@ LONGEST_JSON = 64 * 1024
 
 #: The tone of a state: its colour. The word itself is always shown beside it.
 _TONES = {
-    **dict.fromkeys(("delivered", "succeeded", "recorded", "completed", "active"), "good"),
+    **dict.fromkeys(("delivered", "succeeded", "recorded", "completed", "active", "in_force"), "good"),
     **dict.fromkeys(("dead", "failed", "rejected", "unreadable"), "bad"),
     **dict.fromkeys(("paused", "disabled", "retry_later", "awaiting_approval"), "warn"),
     **dict.fromkeys(("pending", "sending", "running", "accepted", "approved"), "busy"),

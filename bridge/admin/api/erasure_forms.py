@@ -1,0 +1,92 @@
+"""How an erasure is asked for, and what is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from marshmallow import Schema, ValidationError, fields, post_load
+
+from bridge.admin.api.fields import Flag, Line, Moment, Reason
+from bridge.admin.api.queries import LONGEST_SUBJECT
+from bridge.admin.api.shapes import Shape
+from bridge.violations import Violation
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErasureWish:
+    """Who is to be erased; a dry run only counts, and needs no reason."""
+
+    subject: str | None
+    customer: str | None
+    reason: str | None
+    dry_run: bool
+
+
+class ErasureOrderSchema(Schema):
+    """Exactly one of subject and customer; a reason unless it is a dry run."""
+
+    example: ClassVar[Mapping[str, object]] = {"customer": "eva@example.com", "dry_run": True}
+
+    subject = Line(longest=LONGEST_SUBJECT, load_default=None)
+    customer = Line(load_default=None)
+    reason = Reason(load_default=None)
+    dry_run = Flag(load_default=False)
+
+    @post_load
+    def _make(self, given: dict[str, Any], **_: Any) -> ErasureWish:
+        if given["reason"] is None and not given["dry_run"]:
+            raise ValidationError({"reason": [Violation("required", "Say why, in a sentence: the audit keeps it.")]})
+        return ErasureWish(**given)
+
+
+class DeliveredBeforeSchema(Shape):
+    """What a destination has got, and we cannot recall."""
+
+    example: ClassVar[Mapping[str, Any]] = {
+        "destination": "crm",
+        "deliveries": 12,
+        "first_at": "2026-03-02T08:30:00Z",
+        "last_at": "2026-05-01T10:15:00Z",
+    }
+
+    destination = fields.String()
+    deliveries = fields.Integer()
+    first_at = Moment()
+    last_at = Moment()
+
+
+class ErasureReportSchema(Shape):
+    """What was erased; of a dry run, what would be."""
+
+    example: ClassVar[Mapping[str, Any]] = {
+        "dry_run": True,
+        "subjects": ["conversation:4f1c2a7e"],
+        "events": 12,
+        "erased_before": 0,
+        "delivered": [DeliveredBeforeSchema.example],
+        "cancelled": {"erp": 1},
+        "in_flight": {},
+    }
+
+    dry_run = fields.Boolean(metadata={"description": "True: nothing was erased, this is what would be."})
+    subjects = fields.List(
+        fields.String(), metadata={"description": "What was looked through: all that name the customer."}
+    )
+    events = fields.Integer(metadata={"description": "Events whose content was erased by this order."})
+    erased_before = fields.Integer(metadata={"description": "Events whose content had been erased before."})
+    delivered = fields.List(
+        fields.Nested(DeliveredBeforeSchema),
+        metadata={"description": "What was delivered already, by destination: it has to be erased there."},
+    )
+    cancelled = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata={"description": "Deliveries that will not be sent, by destination."},
+    )
+    in_flight = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata={"description": "Deliveries that were on their way, by destination: they may have arrived."},
+    )
