@@ -12,7 +12,7 @@ import orjson
 from bridge.admin.search.pages import Page, cut
 from bridge.audit.export import exported
 from bridge.audit.seal import unsealed_count
-from bridge.audit.search import list_entries
+from bridge.audit.search import AuditFilter, list_entries
 from bridge.audit.verify import ExternalHead, verify
 from bridge.cli.opened import opened_bridge
 from bridge.cli.options import json_option, page_options, page_request, span_options
@@ -44,9 +44,9 @@ def list_all(limit: int, cursor: str | None, as_json: bool, **wanted: Any) -> No
     """Audit entries, newest first; personal data is masked."""
     page = page_request(_LISTED, limit, cursor)
     with opened_bridge() as bridge, bridge.database.read() as session:
-        rows = list_entries(session, before_id=page.before_id, limit=page.limit + 1, **wanted)
-    found = cut(_LISTED, page, rows, lambda row: row.id)
-    entries = [
+        entries = list_entries(session, AuditFilter(**wanted), before_id=page.before_id, limit=page.limit + 1)
+    found = cut(_LISTED, page, entries.rows, lambda row: row.id, floor=entries.floor)
+    shown = [
         ShownEntry(
             id=row.id,
             at=row.at,
@@ -58,7 +58,7 @@ def list_all(limit: int, cursor: str | None, as_json: bool, **wanted: Any) -> No
         )
         for row in found.items
     ]
-    print_page(Page(items=entries, next=found.next), _COLUMNS, as_json=as_json)
+    print_page(Page(items=shown, next=found.next), _COLUMNS, as_json=as_json)
 
 
 @command.command("verify")

@@ -68,8 +68,9 @@ class FoundDelivery:
 def find_deliveries(
     session: Session, wanted: DeliveryFilter, page: PageRequest, *, now: datetime
 ) -> Page[FoundDelivery]:
-    """One page of deliveries, newest first."""
-    found = cut(LISTED, page, newest_ids(session, wanted, page, now=now), str)
+    """One page of deliveries, newest first; it ends early where it has looked at `page.examined` deliveries."""
+    walked = newest_ids(session, wanted, page, now=now)
+    found = cut(LISTED, page, walked.ids, str, floor=walked.floor)
     rows = session.execute(_SEVERAL, {"ids": found.items, "now": now}).mappings()
     return Page(items=[_found(row) for row in rows], next=found.next)
 
