@@ -15,7 +15,7 @@ from bridge.admin.search.figures import Figures, figures_of
 from bridge.admin.search.minutes import Minute, Minutes
 from bridge.admin.search.remembered import Remembered
 from bridge.admin.search.sources import FoundSource, find_sources
-from bridge.admin.search.unsealed import unsealed_entries
+from bridge.audit.seal import unsealed_count
 from bridge.clock import Clock
 from bridge.database import Database
 from bridge.destinations.registry import Forwarder
@@ -108,4 +108,4 @@ class Lookout:
         now = self._clock.now()
         with self._database.read() as session:
             figures = {name: figures_of(session, name, now=now) for name in self.known}
-            return _Counted(figures=figures, unsealed=unsealed_entries(session))
+            return _Counted(figures=figures, unsealed=unsealed_count(session))
