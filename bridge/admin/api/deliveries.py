@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from bridge import signals
 from bridge.admin.access import Right
+from bridge.admin.api.delivery_shapes import DeliveryPageSchema, DeliveryWithAttemptsSchema, ReplayedDeliverySchema
 from bridge.admin.api.entrance import Call
 from bridge.admin.api.openapi import ApiBlueprint
 from bridge.admin.api.operation import operation
@@ -17,7 +18,6 @@ from bridge.admin.api.queries import (
     ReasonGiven,
     ReasonSchema,
 )
-from bridge.admin.api.shapes import DeliveryPageSchema, DeliveryWithAttemptsSchema, ReplayedDeliverySchema
 from bridge.admin.search.deliveries import FoundDelivery, attempt_log, find_deliveries, show_delivery
 from bridge.admin.search.delivery_ids import DeliveryFilter
 from bridge.admin.search.pages import Page
@@ -47,7 +47,10 @@ def list_deliveries(call: Call, asked: Listing[DeliveryFilter]) -> Page[FoundDel
     refusals=[404],
 )
 def get_delivery(call: Call, delivery_id: str) -> dict[str, object]:
-    """One delivery with its attempts"""
+    """One delivery with its attempts
+
+    What each try was answered, how long it took, and the SHA-256 of what was sent.
+    """
     with call.rooms.database.read() as session:
         return _with_attempts(session, call, delivery_id)
 
@@ -89,9 +92,20 @@ def replay_one_delivery(call: Call, order: DeliveryReplayOrder, delivery_id: str
     body=ReasonSchema,
     answers={200: DeliveryWithAttemptsSchema},
     refusals=[404, 409],
+    differs={
+        "state": "cancelled",
+        "attempts": 0,
+        "last_status": None,
+        "last_error": None,
+        "error_class": None,
+        "attempt_log": [],
+    },
 )
 def cancel_one_delivery(call: Call, order: ReasonGiven, delivery_id: str) -> dict[str, object]:
-    """Take a pending delivery out of its lane; it is never sent"""
+    """Take a pending delivery out of its lane; it is never sent
+
+    What waits behind it goes on. Refused with 409 where it has ended, or a try of it runs.
+    """
     with call.rooms.database.write() as session:
         cancel_delivery(
             session,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bridge import signals
 from bridge.admin.access import Right
+from bridge.admin.api.delivery_shapes import ReplayCountsSchema, ReplayPageSchema, ReplaySchema
 from bridge.admin.api.entrance import Call
 from bridge.admin.api.openapi import ApiBlueprint
 from bridge.admin.api.operation import Answer, operation
 from bridge.admin.api.queries import Listing, ReplayOrder, ReplayOrderSchema, ReplayQuerySchema
-from bridge.admin.api.shapes import ReplayCountsSchema, ReplayPageSchema, ReplaySchema
 from bridge.admin.search.pages import Page, cut
 from bridge.outbox.replay import ReplayProgress, list_replays, order_replay, preview_replay, replay_progress
 
@@ -52,7 +52,10 @@ def create_replay(call: Call, order: ReplayOrder) -> Answer:
 
 @operation(blueprint, "GET", "/replays", right=Right.LOOK, query=ReplayQuerySchema, answers={200: ReplayPageSchema})
 def get_replays(call: Call, asked: Listing[None]) -> Page[ReplayProgress]:
-    """Replays with their progress, newest first"""
+    """Replays with their progress, newest first
+
+    A replay is carried out by a worker, below live traffic.
+    """
     with call.rooms.database.read() as session:
         rows = list_replays(session, before_id=asked.page.before_id, limit=asked.page.limit + 1)
     return cut(ReplayQuerySchema.listed, asked.page, rows, lambda replay: replay.id)
@@ -60,6 +63,9 @@ def get_replays(call: Call, asked: Listing[None]) -> Page[ReplayProgress]:
 
 @operation(blueprint, "GET", "/replays/<uuid:replay_id>", right=Right.LOOK, answers={200: ReplaySchema}, refusals=[404])
 def get_replay(call: Call, replay_id: str) -> ReplayProgress:
-    """One replay with its progress"""
+    """One replay with its progress
+
+    `completed` says that everything was selected; how the deliveries end, the counts tell.
+    """
     with call.rooms.database.read() as session:
         return replay_progress(session, replay_id)
