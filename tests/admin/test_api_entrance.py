@@ -52,6 +52,7 @@ OPERATIONS = {
     ("GET", "/overview"): Right.LOOK,
     ("GET", "/destinations"): Right.LOOK,
     ("GET", "/destinations/erp"): Right.LOOK,
+    ("GET", "/destinations/erp/tries"): Right.LOOK,
     ("POST", "/destinations/erp/pause"): Right.STEER,
     ("POST", "/destinations/erp/resume"): Right.STEER,
     ("POST", "/destinations/erp/test"): Right.STEER,
