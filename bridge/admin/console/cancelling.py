@@ -9,7 +9,7 @@ from flask import Response, request
 
 from bridge.admin.access import Right
 from bridge.admin.api.deliveries import cancel_deliveries, count_deliveries
-from bridge.admin.api.queries import CancelFilterSchema, CancelOrderSchema
+from bridge.admin.api.delivery_queries import CancelFilterSchema, CancelOrderSchema
 from bridge.admin.console.door import Visit, page
 from bridge.admin.console.queries import read_filter, read_order
 from bridge.admin.console.rendering import show
