@@ -38,6 +38,7 @@ _RULES_BEYOND = {
     "verify_audit": "both or neither",
     "preview": "a command has no request",
     "receive_webhook": "the format of the source",
+    "reparse_event": "what was kept may still not be of its format",
     "get_summary": "the span ends after it begins",
     "delete_token": "a reason has bounds",
 }

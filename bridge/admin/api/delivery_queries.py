@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import Schema, fields, post_load
+from marshmallow import Schema, fields, post_load, validate
 
 from bridge.admin.api.fields import Choice, Flag, Line, Reason, Whole, told
 from bridge.admin.api.queries import LONGEST_SUBJECT, OrderSchema, PageQuerySchema, check_span, since, until
@@ -24,7 +24,7 @@ class SelectionSchema(Schema):
     type = Line(metadata=told("The event's type, exactly.", "custom_object.record.updated"))
     subject = Line(longest=LONGEST_SUBJECT, metadata=told("The event's, exactly.", "record:InventoryItem/item-1"))
     event_id = Line(longest=36, metadata=told("Those of this event."))
-    status = Whole(100, 599, metadata=told("HTTP status of the newest try.", 422))
+    status: fields.Integer = Whole(100, 599, metadata=told("HTTP status of the newest try.", 422))
     error_class = Line(longest=32, metadata=told("`connect`, `timeout`, `status`, … of the newest try.", "status"))
     since = since("created_at")
     until = until("created_at")
@@ -46,6 +46,14 @@ class CancelFilterSchema(SelectionSchema):
         return DeliveryFilter(**given)
 
 
+class CancelBodyFilterSchema(CancelFilterSchema):
+    """The same in a body, where a number is a number."""
+
+    status = fields.Integer(
+        strict=True, validate=validate.Range(100, 599), metadata=told("HTTP status of the newest try.")
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class CancelOrder:
     """An order to cancel the next of what a filter selects."""
@@ -57,7 +65,7 @@ class CancelOrder:
 
 
 class CancelOrderSchema(OrderSchema):
-    filter = fields.Nested(CancelFilterSchema, required=True)
+    filter = fields.Nested(CancelBodyFilterSchema, required=True)
     reason = Reason(required=True)
     cursor = Line(longest=64, load_default=None, metadata=told("The `next` of the answer before, unchanged."))
     example = {"filter": {"destination": "crm"}, "reason": "the CRM has these already"}

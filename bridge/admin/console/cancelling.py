@@ -33,7 +33,8 @@ def cancellation(visit: Visit) -> Response:
 def cancel_next(visit: Visit) -> Response:
     form = request.form
     chosen, reason = read_filter(form, _FIELDS), form.get("reason", "")
-    order = read_order(_ORDER, {"filter": chosen, "reason": reason, "cursor": form.get("cursor") or None})
+    selected = {**chosen, "status": _whole(chosen["status"])} if "status" in chosen else chosen
+    order = read_order(_ORDER, {"filter": selected, "reason": reason, "cursor": form.get("cursor") or None})
     step = cancel_deliveries(visit.call, order)
     return show(
         "cancelling.html",
