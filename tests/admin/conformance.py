@@ -39,6 +39,8 @@ _RULES_BEYOND = {
     "preview": "a command has no request",
     "receive_webhook": "the format of the source",
     "reparse_event": "what was kept may still not be of its format",
+    "post_hold": "exactly one of three is named",
+    "post_erasure": "exactly one of two is named; a reason unless it is a dry run",
     "get_summary": "the span ends after it begins",
     "delete_token": "a reason has bounds",
 }
