@@ -92,6 +92,7 @@ class FileRoom:
         event_type: str = CONVERSATION_ATTRIBUTES_UPDATED,
         delivery_key: bytes | None = None,
         content_key: bytes | None = None,
+        content_is_unique: bool = True,
     ) -> Receipt:
         """One event, committed unless a session is given."""
         if session is None:
@@ -104,12 +105,18 @@ class FileRoom:
                     event_type=event_type,
                     delivery_key=delivery_key,
                     content_key=content_key,
+                    content_is_unique=content_is_unique,
                 )
         self.made += 1
         told = {"note": MARKER, "number": self.made} if payload is None else payload
         content_key = content_key or f"{subject} {self.made:08}".encode()
         event = Event(
-            type=event_type, subject=subject, payload=told, delivery_key=delivery_key, content_key=content_key
+            type=event_type,
+            subject=subject,
+            payload=told,
+            delivery_key=delivery_key,
+            content_key=content_key,
+            content_is_unique=content_is_unique,
         )
         arrival = Arrival(event=event, source="genesys", body=orjson.dumps(told), received_at=self.clock.now())
         with owing(*to):
