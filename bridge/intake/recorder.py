@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -46,7 +47,7 @@ def record(
         if row["id"] not in repeats
     ]
     key_ids = {row["id"]: row["key_id"] for row in rows if row["id"] not in repeats}
-    vault.index(session, [(event, key_ids[event.id]) for event, _ in new], now=now)
+    vault.index(session, [(_telling(event, arrival), key_ids[event.id]) for event, arrival in new], now=now)
     if repeats and (unused := keys.made - set(key_ids.values())):
         remove_unused(session, sorted(unused))
     recorded = [(event, arrival.awaits_fact) for event, arrival in new if arrival.state == "recorded"]
@@ -107,6 +108,16 @@ def _as_recorded(event_id: str, arrival: Arrival) -> RecordedEvent:
         traceparent=arrival.traceparent,
         caused_by=arrival.caused_by,
     )
+
+
+def _telling(event: RecordedEvent, arrival: Arrival) -> RecordedEvent:
+    """`event` with everything by which it may name somebody: of what could not be read, all that came in."""
+    if arrival.state != "unreadable":
+        return event
+    try:
+        return replace(event, payload={"body": orjson.loads(arrival.body)})
+    except orjson.JSONDecodeError:
+        return event
 
 
 def _fan_out(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from sqlalchemy import select, text
@@ -93,6 +93,8 @@ class FileRoom:
         delivery_key: bytes | None = None,
         content_key: bytes | None = None,
         content_is_unique: bool = True,
+        body: bytes | None = None,
+        state: Literal["recorded", "unreadable"] = "recorded",
     ) -> Receipt:
         """One event, committed unless a session is given."""
         if session is None:
@@ -106,6 +108,8 @@ class FileRoom:
                     delivery_key=delivery_key,
                     content_key=content_key,
                     content_is_unique=content_is_unique,
+                    body=body,
+                    state=state,
                 )
         self.made += 1
         told = {"note": MARKER, "number": self.made} if payload is None else payload
@@ -118,7 +122,9 @@ class FileRoom:
             content_key=content_key,
             content_is_unique=content_is_unique,
         )
-        arrival = Arrival(event=event, source="genesys", body=orjson.dumps(told), received_at=self.clock.now())
+        arrival = Arrival(
+            event=event, source="genesys", body=body or orjson.dumps(told), received_at=self.clock.now(), state=state
+        )
         with owing(*to):
             (receipt,) = record(
                 session,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 from sqlalchemy import text
 
@@ -64,6 +65,16 @@ def test_the_same_said_anew_after_an_erasure_is_a_new_event(room: FileRoom) -> N
     room.record(content_key=b"c" * 32)
     room.erase()
     assert not room.record(content_key=b"c" * 32).duplicate
+
+
+def test_what_could_not_be_read_is_found_by_the_customer_that_it_names(room: FileRoom) -> None:
+    document = [{"customer": {"email": "eva@example.com"}, "note": MARKER}]
+    room.record("unreadable:h", payload={}, body=orjson.dumps(document), state="unreadable", to=())
+    report = room.erase(customer="Eva@example.com")
+    assert (report.subjects, report.events) == (["unreadable:h"], 1)
+    (event,) = room.events()
+    with room.database.read() as session, pytest.raises(Gone):
+        raw_body(session, event.id, VAULT)
 
 
 def test_what_is_still_owed_is_cancelled_and_says_so(room: FileRoom) -> None:
