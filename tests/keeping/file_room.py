@@ -93,6 +93,7 @@ class FileRoom:
         delivery_key: bytes | None = None,
         content_key: bytes | None = None,
         content_is_unique: bool = True,
+        version: str | None = None,
         body: bytes | None = None,
         state: Literal["recorded", "unreadable"] = "recorded",
     ) -> Receipt:
@@ -108,6 +109,7 @@ class FileRoom:
                     delivery_key=delivery_key,
                     content_key=content_key,
                     content_is_unique=content_is_unique,
+                    version=version,
                     body=body,
                     state=state,
                 )
@@ -118,6 +120,7 @@ class FileRoom:
             type=event_type,
             subject=subject,
             payload=told,
+            version=version,
             delivery_key=delivery_key,
             content_key=content_key,
             content_is_unique=content_is_unique,
