@@ -18,6 +18,7 @@ from bridge.intake.arrivals import Arrival, Receipt, StandIn
 from bridge.intake.formats import find_format
 from bridge.intake.reading import read_events
 from bridge.intake.recorder import record
+from bridge.privacy.data_keys import remove_without_events
 from bridge.privacy.vault import Vault
 from bridge.settings.model import SourceSettings
 
@@ -115,6 +116,8 @@ class Reparser:
         if receipts[0].duplicate:
             errors = (_recorded_meanwhile(receipts[0]),)
             ledger.put_back(session, row, errors)
+        elif row["key_id"] is not None:  # who is named in it is found by what it is now
+            remove_without_events(session, [(row["subject"], row["key_id"])])
         return Reparsed(id=event_id, events=tuple(receipts), errors=errors)
 
     def _note(self, session: Session, done: Reparsed, reason: str, actor: str, now: datetime) -> None:

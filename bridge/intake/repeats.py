@@ -86,11 +86,12 @@ def _settle(
 def _only_shares_version(event: Event, row: dict[str, Any], holder: Recorded) -> bool:
     """True where two webhooks say different things under one version: two events.
 
-    A fact of ours and the webhook that confirms it may differ, and are one (spec, part 9).
+    A fact of ours and the webhook that confirms it may differ, and are one (spec, part 9). In doubt, because what the
+    one said was erased or altered, they are two: what was acknowledged must not be lost.
     """
     if event.version is None or BRIDGE in (row["source"], holder.source):
         return False
     if event.delivery_key is not None and event.delivery_key == holder.delivery_key:
         return False
     by_version = event_key(row["source"], event.type, event.subject, event.version, event.payload)
-    return row["content_key"] == by_version and not same_content(event, holder)
+    return row["content_key"] == by_version and (holder.payload is None or not same_content(event, holder))

@@ -66,9 +66,15 @@ def overwrite(session: Session, event_ids: Sequence[str], *, key_id: str) -> Non
 
 
 def empty_leftovers(session: Session, event_ids: Sequence[str]) -> None:
-    """Empty what else tells of the content: progress of commands, answers, the hash by which a repeat is known."""
-    for statement in (_EMPTY_PROGRESS, _EMPTY_ANSWERS, _FREE_CONTENT_KEYS):
+    """Empty what else tells of the content: progress of commands, answers."""
+    for statement in (_EMPTY_PROGRESS, _EMPTY_ANSWERS):
         session.execute(statement, {"events": list(event_ids)})
+
+
+def free_content_keys(session: Session, event_ids: Sequence[str]) -> None:
+    """Drop the hash of their content, by which a repeat is known. Before their lanes are locked."""
+    if event_ids:
+        session.execute(_FREE_CONTENT_KEYS, {"events": list(event_ids)})
 
 
 def delivered_before(session: Session, event_ids: Sequence[str]) -> list[DeliveredBefore]:

@@ -20,7 +20,7 @@ from bridge.audit.notes import AuditNotes
 from bridge.clock import new_id
 from bridge.outbox.ledger.append import NewDelivery, append, hold_lanes
 from bridge.outbox.replay_ends import complete, ended_replays, sweep
-from bridge.outbox.selecting import Selected, newest_among, select_page
+from bridge.outbox.selecting import Page, Selected, newest_among, select_page
 from bridge.outbox.selection import ReplayFilter, Wants, loaded_filter
 from bridge.outbox.taken import Taken, taken_among
 from bridge.tables import ReplayRow, core
@@ -95,30 +95,47 @@ def _walk_on(session: Session, order: Any, wanted: Mapping[str, Wants], now: dat
 def _stride(session: Session, order: Any, chosen: ReplayFilter, wanted: Mapping[str, Wants], quota: int) -> _Stride:
     """The next `quota` pairs, from no more rows than MOST_LOOKED_AT."""
     as_of = chosen.as_of or order.created_at
+    ahead = _look_ahead(session, order, chosen, wanted, quota, as_of)
+    # Locked first: of two orders that select the same pair, the second waits here and then finds the first's. All of
+    # them at once, so in the order that recorders lock in: by the page, the two could wait for each other.
+    hold_lanes(session, [(one.destination, one.lane_subject) for one in ahead.pairs])
+    others = taken_among(session, ahead.pairs, as_of)
     sent: list[Selected] = []
     taken: dict[str, Taken] = {}
-    cursor, looked_at = order.cursor, 0
-    while looked_at < MOST_LOOKED_AT:
-        limit = max(quota - len(sent), FEWEST_LOOKED_AT)
+    cursor = order.cursor
+    for one in ahead.pairs:
+        if len(sent) == quota:
+            return _Stride(sent=sent, taken=taken, cursor=cursor)
+        cursor = one.place
+        other = others.get(one.place)
+        if other is not None:
+            taken[one.place] = other
+        if _is_free(other):
+            sent.append(one)
+    return _Stride(sent=sent, taken=taken, cursor=ahead.cursor)
+
+
+def _look_ahead(
+    session: Session, order: Any, chosen: ReplayFilter, wanted: Mapping[str, Wants], quota: int, as_of: datetime
+) -> Page:
+    """The next pairs, page by page, until `quota` of them are free as far as can be told without their lanes."""
+    pairs: list[Selected] = []
+    cursor, looked_at, free = order.cursor, 0, 0
+    while True:
+        limit = max(quota - free, FEWEST_LOOKED_AT)
         page = select_page(session, chosen, wanted, after=cursor, limit=limit)
-        pairs = newest_among(session, page.pairs, chosen, wanted) if order.mode == "latest" else page.pairs
-        # Locked first: of two orders that select the same pair, the second waits here and then finds the first's.
-        hold_lanes(session, [(one.destination, one.lane_subject) for one in pairs])
-        others = taken_among(session, pairs, as_of)
-        for one in pairs:
-            if len(sent) == quota:
-                return _Stride(sent=sent, taken=taken, cursor=cursor)
-            cursor = one.place
-            other = others.get(one.place)
-            if other is not None:
-                taken[one.place] = other
-            if other is None or other.cancelled:
-                sent.append(one)
+        found = newest_among(session, page.pairs, chosen, wanted) if order.mode == "latest" else page.pairs
+        others = taken_among(session, found, as_of)
+        free += sum(_is_free(others.get(one.place)) for one in found)
+        pairs += found
         looked_at += limit
         cursor = page.cursor
-        if cursor is None or len(sent) == quota:
-            break
-    return _Stride(sent=sent, taken=taken, cursor=cursor)
+        if cursor is None or free >= quota or looked_at >= MOST_LOOKED_AT:
+            return Page(pairs=pairs, cursor=cursor)
+
+
+def _is_free(other: Taken | None) -> bool:
+    return other is None or other.cancelled
 
 
 def _counted(order: Any, stride: _Stride) -> tuple[dict[str, int], int]:

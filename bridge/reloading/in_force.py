@@ -60,8 +60,7 @@ class InForce:
                 problems = wrong.problems
         if problems:
             log.error("config.refused", program=self._program, problems=problems)
-            if self._presence is not None:
-                self._presence.report(problems=problems)
+            self._report(problems=problems)
             return False
         # Two reloads may come before the first has settled.
         self._changed = sorted({*(self._changed or ()), *changed_keys(self.settings, new)})
@@ -84,8 +83,16 @@ class InForce:
         except SQLAlchemyError as away:
             log.error("config.reloaded_unaudited", program=self._program, error=type(away).__name__)
         log.info("config.reloaded", program=self._program, changed=list(changed))
-        if self._presence is not None:
-            self._presence.report(changed=changed)
+        self._report(changed=changed)
+
+    def _report(self, *, problems: Sequence[str] = (), changed: Sequence[str] = ()) -> None:
+        """Tell `bridge reload`, where that can be done: gunicorn ends at once with whatever is raised in its hooks."""
+        if self._presence is None:
+            return
+        try:
+            self._presence.report(problems=problems, changed=changed)
+        except OSError as failed:
+            log.warning("reload.not_told", program=self._program, error=failed.strerror)
 
 
 def check_file() -> list[str]:
@@ -93,6 +100,6 @@ def check_file() -> list[str]:
     try:
         done = subprocess.run(_CHECK, capture_output=True, timeout=_CHECK_SECONDS, check=False)  # noqa: S603 (ours)
         problems: list[str] = orjson.loads(done.stdout)["problems"]
-    except (subprocess.TimeoutExpired, orjson.JSONDecodeError):
+    except (OSError, subprocess.TimeoutExpired, orjson.JSONDecodeError):
         return ["bridge.toml: could not be checked; `bridge check` may say why"]
     return problems

@@ -49,7 +49,7 @@ class Presence:
     """This program's own file, from `sign_in` until `leave`."""
 
     def __init__(self, file: IO[bytes], path: Path, present: Present) -> None:
-        self._file, self._path = file, path
+        self._file, self._path, self._first = file, path, present
         self._write(present)
 
     @classmethod
@@ -67,7 +67,9 @@ class Presence:
     def report(self, *, problems: Sequence[str] = (), changed: Sequence[str] = ()) -> None:
         """Say what a reload did: refused for `problems`, else applied."""
         # From the file: gunicorn's children report too, and their parent does not see what they know.
-        before = Present(**orjson.loads(os.pread(self._file.fileno(), self._path.stat().st_size, 0)))
+        descriptor = self._file.fileno()
+        # By `pread`: they share one position in it. A full disk may have left nothing of it.
+        before = _read(os.pread(descriptor, os.fstat(descriptor).st_size, 0)) or self._first
         result: Literal["applied", "refused"] = "refused" if problems else "applied"
         self._write(replace(before, reloads=before.reloads + 1, result=result, problems=problems, changed=changed))
 
@@ -92,16 +94,16 @@ def present(beside: Path) -> Iterator[Present]:
     """
     for path in sorted((beside / FOLDER).glob("*.json")):
         with suppress(FileNotFoundError), path.open("rb") as file:
-            found = _read(file)
+            found = _read(file.read())
             if found is not None and (not found.is_here or _is_locked(file)):
                 yield found
             elif found is not None:
                 path.unlink()
 
 
-def _read(file: IO[bytes]) -> Present | None:
+def _read(text: bytes) -> Present | None:
     with suppress(orjson.JSONDecodeError):
-        return Present(**orjson.loads(file.read()))
+        return Present(**orjson.loads(text))
     return None
 
 

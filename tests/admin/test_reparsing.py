@@ -25,7 +25,7 @@ from bridge.outbox.ledger.append import append_owed
 from bridge.settings.model import VerifySettings
 from bridge.tables import AuditEntryRow, DeliveryRow, EventRow
 from tests.admin.desk import Desk, Seat, make_desk
-from tests.fakes import FakeClock
+from tests.fakes import VAULT, FakeClock
 from tests.intake.webhook_app import GENESYS, build_app, build_receiver
 from tests.opened import opened_events
 
@@ -48,8 +48,8 @@ class OfTomorrow:
         return [_thing(source, **thing) for thing in document["things"]]
 
 
-def _thing(source: str, id: str, version: int) -> Event:  # noqa: A002 (as its sender calls it)
-    payload = {"id": id, "version": version}
+def _thing(source: str, id: str, version: int, **more: object) -> Event:  # noqa: A002 (as its sender calls it)
+    payload = {"id": id, "version": version, **more}
     return Event(
         type="thing.seen",
         subject=f"thing:{id}",
@@ -145,6 +145,16 @@ def test_what_can_be_read_now_takes_its_own_place_and_is_owed(
     (entry,) = noted(desk.database)
     assert (entry.actor, entry.reason, entry.subject) == (seat.actor, REASON["reason"], f"event:{event_id}")
     assert post(door, {"id": "a", "version": 1}).get_json()["duplicate"] is True
+
+
+def test_whoever_is_named_is_found_by_what_it_is_now(desk: Desk, door: Receiver, wire_format: OfTomorrow) -> None:
+    event_id = unreadable(desk, door, {"id": "a", "version": 1, "email": "eva@example.com"})
+    with desk.database.read() as session:
+        assert VAULT.subjects_of(session, "eva@example.com") == [event(desk.database, event_id).subject]
+    wire_format.upgraded = True
+    assert reparse(desk.sits(Role.OPERATOR), event_id).status_code == 200
+    with desk.database.read() as session:
+        assert VAULT.subjects_of(session, "eva@example.com") == ["thing:a"]
 
 
 @pytest.mark.usefixtures("owed")

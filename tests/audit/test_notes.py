@@ -69,11 +69,21 @@ def test_subject_reason_and_details_are_masked(database: Database, clock: FakeCl
 
 
 def test_a_plain_entry_is_stored_as_it_is(database: Database, clock: FakeClock, notes: AuditNotes) -> None:
+    entry = AuditEntry("worker", "delivery.delivered", "record:Item/7", None, {"token": "of ours"}, plain=True)
+    with database.write() as session:
+        notes.write(session, [entry], clock.now())
+    (row,) = stored(database)
+    assert (row.subject, row.details) == ("record:Item/7", {"token": "of ours"})
+
+
+def test_a_subject_that_tells_of_a_person_is_masked_though_the_entry_is_plain(
+    database: Database, clock: FakeClock, notes: AuditNotes
+) -> None:
     entry = AuditEntry("worker", "delivery.delivered", "contact:+4915123456789", None, {"status": 200}, plain=True)
     with database.write() as session:
         notes.write(session, [entry], clock.now())
     (row,) = stored(database)
-    assert (row.subject, row.details) == ("contact:+4915123456789", {"status": 200})
+    assert (row.subject, row.details) == ("contact:+49******89", {"status": 200})
 
 
 def test_many_entries_are_one_statement_and_keep_their_order(

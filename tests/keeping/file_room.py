@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from sqlalchemy import select, text
@@ -92,6 +92,10 @@ class FileRoom:
         event_type: str = CONVERSATION_ATTRIBUTES_UPDATED,
         delivery_key: bytes | None = None,
         content_key: bytes | None = None,
+        content_is_unique: bool = True,
+        version: str | None = None,
+        body: bytes | None = None,
+        state: Literal["recorded", "unreadable"] = "recorded",
     ) -> Receipt:
         """One event, committed unless a session is given."""
         if session is None:
@@ -104,14 +108,26 @@ class FileRoom:
                     event_type=event_type,
                     delivery_key=delivery_key,
                     content_key=content_key,
+                    content_is_unique=content_is_unique,
+                    version=version,
+                    body=body,
+                    state=state,
                 )
         self.made += 1
         told = {"note": MARKER, "number": self.made} if payload is None else payload
         content_key = content_key or f"{subject} {self.made:08}".encode()
         event = Event(
-            type=event_type, subject=subject, payload=told, delivery_key=delivery_key, content_key=content_key
+            type=event_type,
+            subject=subject,
+            payload=told,
+            version=version,
+            delivery_key=delivery_key,
+            content_key=content_key,
+            content_is_unique=content_is_unique,
         )
-        arrival = Arrival(event=event, source="genesys", body=orjson.dumps(told), received_at=self.clock.now())
+        arrival = Arrival(
+            event=event, source="genesys", body=body or orjson.dumps(told), received_at=self.clock.now(), state=state
+        )
         with owing(*to):
             (receipt,) = record(
                 session,

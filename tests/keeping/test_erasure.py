@@ -5,15 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 from sqlalchemy import text
 
 from bridge.admin.search.events import raw_body, show_event
 from bridge.database import Database
 from bridge.errors import Conflict, Gone, Invalid
+from bridge.events import CONVERSATION_ATTRIBUTES_UPDATED
+from bridge.intake.canonical import event_key
 from bridge.keeping.erasure_search import ErasureOrder
 from bridge.outbox.contract import ClaimedDelivery, Delivered, Exchange, Outcome, RetryLater, Waiting
 from bridge.outbox.replay import replay_delivery
+from bridge.privacy import data_keys
 from bridge.settings.model import LegalHold
 from tests.fakes import VAULT, FakeClock
 from tests.keeping.file_room import EVA, MARKER, MASKING, FileRoom
@@ -64,6 +68,27 @@ def test_the_same_said_anew_after_an_erasure_is_a_new_event(room: FileRoom) -> N
     room.record(content_key=b"c" * 32)
     room.erase()
     assert not room.record(content_key=b"c" * 32).duplicate
+
+
+def test_what_could_not_be_read_is_found_by_the_customer_that_it_names(room: FileRoom) -> None:
+    document = [{"customer": {"email": "eva@example.com"}, "note": MARKER}]
+    room.record("unreadable:h", payload={}, body=orjson.dumps(document), state="unreadable", to=())
+    report = room.erase(customer="Eva@example.com")
+    assert (report.subjects, report.events) == (["unreadable:h"], 1)
+    (event,) = room.events()
+    with room.database.read() as session, pytest.raises(Gone):
+        raw_body(session, event.id, VAULT)
+
+
+def test_another_event_of_the_same_version_is_recorded_though_the_first_is_half_erased(room: FileRoom) -> None:
+    """Its key is destroyed, and whoever did it was stopped: that the two say different things nobody can tell."""
+    key = event_key("genesys", CONVERSATION_ATTRIBUTES_UPDATED, EVA, "7", {})
+    room.record(payload={"note": "one"}, version="7", content_key=key)
+    with room.database.write() as session:
+        data_keys.destroy(session, data_keys.take_from_recorders(session, EVA), now=room.clock.now())
+    other = room.record(payload={"note": "two"}, version="7", content_key=key)
+    assert not other.duplicate
+    assert room.record(payload={"note": "two"}, version="7", content_key=key).event_id == other.event_id
 
 
 def test_what_is_still_owed_is_cancelled_and_says_so(room: FileRoom) -> None:

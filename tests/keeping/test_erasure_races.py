@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from bridge.admin.search.events import raw_body
 from bridge.database import Database
@@ -21,6 +21,21 @@ from tests.outbox.yard import FakeDestination, count
 
 #: Longer than anybody takes who does not wait.
 MOMENT = 0.3
+
+
+class RaisingThread(threading.Thread):
+    """Keeps what its work has raised."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        super().__init__(daemon=True)
+        self._act = act
+        self.raised: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            self._act()
+        except Exception as error:  # noqa: BLE001 (the test looks at it)
+            self.raised = error
 
 
 @pytest.fixture
@@ -87,6 +102,37 @@ def test_what_comes_in_during_an_erasure_waits_for_it_and_is_kept_under_a_new_ke
     crm = FakeDestination(name="crm")
     room.deliver_due(crm)
     assert [one.event.payload for one in crm.sent] == [{"note": "new"}]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_an_erasure_and_a_recorder_of_the_same_subject_do_not_wait_for_each_other(room: FileRoom) -> None:
+    """What is recorded takes the place of what is erased: the one locks events before lanes, the other lanes first."""
+    room.record(content_is_unique=False)
+    erasing = RaisingThread(room.erase)
+    cleaning, go_on, has_lanes = threading.Event(), threading.Event(), threading.Event()
+
+    def before(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if threading.current_thread() is erasing and "FROM lane JOIN delivery" in statement:
+            cleaning.set()
+            assert go_on.wait(10)
+        elif threading.current_thread() is not erasing and "INSERT INTO lane" in statement:
+            go_on.set()
+            assert has_lanes.wait(10)
+
+    def after(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if threading.current_thread() is erasing and "FROM lane JOIN delivery" in statement:
+            has_lanes.set()
+
+    event.listen(room.database.engine, "before_cursor_execute", before)
+    event.listen(room.database.engine, "after_cursor_execute", after)
+    erasing.start()
+    assert cleaning.wait(10)
+    new = room.record(content_is_unique=False)
+    erasing.join(10)
+    assert erasing.raised is None
+    with room.database.read() as session:
+        assert raw_body(session, new.event_id, VAULT)
+    assert room.states() == [("cancelled", "erased"), ("pending", None)]
 
 
 def test_two_that_need_the_same_new_key_share_it(room: FileRoom) -> None:

@@ -11,8 +11,8 @@ from sqlalchemy import event, select, text
 
 from bridge.database import Database
 from bridge.errors import Conflict, Invalid, NotFound
-from bridge.events import CONVERSATION_ATTRIBUTES_UPDATED
-from bridge.outbox.contract import ClaimedDelivery, Delivered, Outcome, RetryLater
+from bridge.events import CONVERSATION_ATTRIBUTES_UPDATED, RECORD_UPDATED
+from bridge.outbox.contract import ClaimedDelivery, Delivered, DeliveryPolicy, Outcome, RetryLater
 from bridge.outbox.replay import replay_delivery
 from bridge.outbox.replay_ends import SWEPT_AT_ONCE
 from bridge.outbox.replay_orders import Steer, cancel_replay, pause_replay, resume_replay
@@ -269,3 +269,21 @@ def test_counting_what_became_of_a_replay_reads_no_delivery(database: Database) 
         explain = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
         plan = str(session.connection().exec_driver_sql(f"{explain} {statement}", parameters).all())
     assert "COVERING INDEX delivery_of_replay" in plan or "Index Only Scan using delivery_of_replay" in plan
+
+
+def test_no_entry_of_a_delivery_tells_of_a_person_by_its_subject(database: Database, clock: FakeClock) -> None:
+    """Delivered, dead, superseded, and cancelled with its replay."""
+    person = "record:Caller/+4989123456789"
+    kill(database, clock, person)
+    owe(database, clock.now(), subject=person, event_type=RECORD_UPDATED, version="1")
+    owe(database, clock.now(), subject=person, event_type=RECORD_UPDATED, version="2")
+    dispatcher(database, clock, FakeDestination(policy=DeliveryPolicy(skip_stale=True))).deliver_due()
+    replay_id = order(database, clock, DEAD)
+    step(database, clock.now())
+    steer(database, clock, cancel_replay, replay_id)
+    assert {"delivery.delivered", "delivery.dead", "delivery.superseded", "delivery.cancelled"} <= set(
+        actions(database)
+    )
+    with database.read() as session:
+        told = session.scalars(text("SELECT subject FROM audit_entry WHERE action LIKE 'delivery.%'")).all()
+    assert set(told) == {"record:Caller/+49******89"}

@@ -12,6 +12,7 @@ from sqlalchemy import event
 from bridge.database import Database
 from bridge.errors import Conflict
 from bridge.events import Owed, RecordedEvent
+from bridge.outbox.ledger.append import hold_lanes
 from bridge.outbox.replay import replay_delivery
 from bridge.outbox.replay_orders import pause_replay
 from bridge.outbox.replay_walk import step_replay
@@ -123,3 +124,36 @@ def test_an_order_for_one_and_a_walk_at_once_send_it_once(database: Database, cl
     dispatcher(database, clock, erp := FakeDestination()).deliver_due()
     assert len(erp.sent) == 1
     assert progress_of(database, replay_id).skipped_for == {SINGLE: 1}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_walk_over_many_rows_and_a_recorder_do_not_wait_for_each_other(database: Database, clock: FakeClock) -> None:
+    """A walk that leaves most rows out looks at several pages in one step; each has lanes of its own."""
+    last, first = "conversation:z", "conversation:a"
+    kill(database, clock, last)
+    for version in range(60):
+        kill(database, clock, "conversation:m", version=str(version))
+    kill(database, clock, first)
+    replay_id = order(database, clock, DEAD, "latest", rate=3)
+    walk = threading.Thread(target=lambda: step_of(database, clock.now(), replay_id))
+    begun, go_on, has_first = threading.Event(), threading.Event(), threading.Event()
+
+    def before(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if threading.current_thread() is walk and begun.is_set() and not go_on.is_set():
+            go_on.set()
+            has_first.wait(0.3)  # it never has, where the walk holds every lane by now
+
+    def after(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if threading.current_thread() is walk and "INSERT INTO lane" in statement:
+            begun.set()
+
+    event.listen(database.engine, "before_cursor_execute", before)
+    event.listen(database.engine, "after_cursor_execute", after)
+    with database.write() as session:
+        walk.start()
+        assert go_on.wait(10)
+        hold_lanes(session, [("erp", first)])
+        has_first.set()
+        hold_lanes(session, [("erp", last)])
+    walk.join(timeout=20)
+    assert progress_of(database, replay_id).pending == 3

@@ -47,6 +47,15 @@ def test_what_a_child_has_reported_counts_for_its_parent(tmp_path: Path) -> None
     presence.leave()
 
 
+def test_it_reports_again_after_a_full_disk_has_left_nothing_of_its_file(tmp_path: Path) -> None:
+    presence = Presence.sign_in(tmp_path, "web")
+    (file,) = (tmp_path / FOLDER).iterdir()
+    os.truncate(file, 0)
+    presence.report(changed=["sources.x"])
+    assert [(one.program, one.reloads, one.result) for one in present(tmp_path)] == [("web", 1, "applied")]
+    presence.leave()
+
+
 def test_what_a_killed_program_has_left_is_not_found_and_taken_away(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", DYING, str(tmp_path)], check=False)
     assert done.returncode == 9
