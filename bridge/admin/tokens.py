@@ -62,7 +62,9 @@ def create_token(
     details: dict[str, object] = {
         "tokenId": row.id,
         "name": name,
+        "person": person,
         "role": role,
+        "destination": destination,
         "expiresAt": expires_at and rfc3339(expires_at),
     }
     _note(session, "token.created", row.id, reason, details, actor, now, notes)
