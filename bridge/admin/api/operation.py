@@ -19,6 +19,7 @@ from marshmallow import Schema
 from bridge.admin.access import RIGHTS, Right
 from bridge.admin.api.entrance import Call, admit, note_read
 from bridge.admin.api.openapi import ApiBlueprint
+from bridge.problems import NOT_TO_BE_KEPT
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -100,15 +101,12 @@ def _writes_out(view: Callable[..., object], answers: Mapping[int, type[Schema] 
         given = view(g.call, *asked, **path)
         chosen = given if isinstance(given, Answer) else Answer(first, given)
         if isinstance(chosen.value, Lines):
-            return Response(chosen.value.lines, status=chosen.status, content_type="application/x-ndjson")
+            return Response(chosen.value.lines, chosen.status, NOT_TO_BE_KEPT, content_type="application/x-ndjson")
         schema = schemas[chosen.status]
         body = b"" if schema is None else orjson.dumps(schema.dump(chosen.value))
-        # Whoever stands between may not keep it: it is for this caller, and it changes.
-        return Response(
-            body,
-            status=chosen.status,
-            content_type="application/json" if schema else None,
-            headers={"Cache-Control": "no-store", **chosen.headers},
-        )
+        response = Response(body, chosen.status, {**NOT_TO_BE_KEPT, **chosen.headers}, content_type="application/json")
+        if schema is None:
+            del response.headers["Content-Type"]
+        return response
 
     return answer
