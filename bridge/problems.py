@@ -24,6 +24,8 @@ from bridge.violations import field_errors
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 #: A restart of the database, or a fail-over, is over in about that time.
 RETRY_AFTER_SECONDS = 5
+#: Whoever stands between may not keep an answer: it is for this caller, and it changes. No browser may guess its type.
+NOT_TO_BE_KEPT = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 _log = logging.getLogger(__name__)
 
@@ -107,9 +109,8 @@ def _problem(
     }
     if wrong := [vars(error) for error in errors]:
         body["errors"] = wrong
-    return Response(
-        orjson.dumps(body), status=status, headers=dict(headers or {}), content_type="application/problem+json"
-    )
+    headers = {**NOT_TO_BE_KEPT, **(headers or {})}
+    return Response(orjson.dumps(body), status, headers, content_type="application/problem+json")
 
 
 def _occurrence() -> str:

@@ -12,6 +12,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from bridge.admin.access import Caller, Role
+from bridge.admin.reasons import check_reason
 from bridge.audit.notes import AuditEntry, AuditNotes
 from bridge.clock import new_id, rfc3339
 from bridge.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated
@@ -41,9 +42,10 @@ def create_token(
 ) -> tuple[ApiTokenRow, str]:
     """Store a new token and note it. Gives its row and its plaintext, which nobody can ask for again.
 
-    Raises Invalid where the role is unknown, the expiry is not in the future, or a destination is given to a role
-    other than `sender`.
+    Raises Invalid where the role is unknown, the expiry is not in the future, a destination is given to a role other
+    than `sender`, or the reason is blank.
     """
+    _check_reason(reason)
     _check(role, expires_at, destination, now)
     secret = secrets.token_urlsafe(SECRET_BYTES)
     row = ApiTokenRow(
@@ -62,7 +64,9 @@ def create_token(
     details: dict[str, object] = {
         "tokenId": row.id,
         "name": name,
+        "person": person,
         "role": role,
+        "destination": destination,
         "expiresAt": expires_at and rfc3339(expires_at),
     }
     _note(session, "token.created", row.id, reason, details, actor, now, notes)
@@ -80,7 +84,11 @@ def list_tokens(session: Session, *, before_id: str | None = None, limit: int = 
 def revoke_token(
     session: Session, token_id: str, *, now: datetime, actor: str, notes: AuditNotes, reason: str | None = None
 ) -> None:
-    """End a token at once and note it. Raises NotFound; Conflict where it is revoked already."""
+    """End a token at once and note it.
+
+    Raises NotFound; Conflict where it is revoked already; Invalid for a blank reason.
+    """
+    _check_reason(reason)
     revoked = session.scalar(
         update(ApiTokenRow)
         .where(ApiTokenRow.id == token_id, ApiTokenRow.revoked_at.is_(None))
@@ -135,6 +143,11 @@ def note_use(session: Session, caller: Caller, now: datetime) -> None:
         .values(last_used_at=now)
         .execution_options(synchronize_session=False)
     )
+
+
+def _check_reason(reason: str | None) -> None:
+    if reason is not None:
+        check_reason(reason)
 
 
 def _check(role: str, expires_at: datetime | None, destination: str | None, now: datetime) -> None:

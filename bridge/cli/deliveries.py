@@ -56,7 +56,7 @@ def _filter_options(command: F) -> F:
     """What selects deliveries, but for their state."""
     for option in (
         click.option("--error-class", help="Only those that failed so, like timeout."),
-        click.option("--status", type=int, help="Only those whose newest try was answered so, like 503."),
+        click.option("--status", type=click.IntRange(100, 599), help="Only those whose newest try was answered so."),
         click.option("--event", "event_id", help="Only those of the event with this id."),
         click.option("--subject", help="Only those about exactly this."),
         click.option("--type", type=EVENT_TYPE, help="Only those of events of this type."),

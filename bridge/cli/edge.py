@@ -35,7 +35,7 @@ def lines_of(refused: BridgeError) -> list[str]:
         case ConfigurationError(problems=problems):
             return problems
         case Refusal(errors=errors) if errors:
-            return [f"{refused.detail}:", *(f"  {error.field}: {error.message}" for error in errors)]
+            return [f"{refused.detail.removesuffix('.')}:", *(f"  {error.field}: {error.message}" for error in errors)]
     return [str(refused)]
 
 

@@ -41,9 +41,16 @@ def command() -> None:
 @click.option(
     "--destination", type=DESTINATION, help="For a sender: the destination that is not told of what this token changes."
 )
+@click.option("--reason", help="Why; the audit keeps it.")
 @json_option
 def create(
-    name: str, role: str, person: str | None, expires: datetime | None, destination: str | None, as_json: bool
+    name: str,
+    role: str,
+    person: str | None,
+    expires: datetime | None,
+    destination: str | None,
+    reason: str | None,
+    as_json: bool,
 ) -> None:
     """Create a token and print it. It is shown this once: only a hash of it is kept."""
     with opened_bridge() as bridge:
@@ -61,6 +68,7 @@ def create(
                 now=bridge.clock.now(),
                 actor=actor(),
                 notes=bridge.notes,
+                reason=reason,
             )
     if as_json:
         print_json({"token": token})
@@ -105,6 +113,8 @@ class ShownToken:
     name: str
     person: str
     role: str
+    #: For a sender: whose commands it gives.
+    destination: str | None
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None

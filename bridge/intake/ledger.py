@@ -175,7 +175,8 @@ def give_up_keys(session: Session, rows: Sequence[dict[str, Any]], *, now: datet
                 "of_subject": row["subject"],
                 "of_type": row["type"],
             }
-            for row in rows
+            # In one order for everybody: two writers that hold each other's subjects would deadlock.
+            for row in sorted(rows, key=lambda row: (row["subject"], row["type"]))
         ],
     )
 

@@ -301,6 +301,14 @@ def test_a_preview_is_revealed_only_with_the_right_and_a_reason(desk: Desk) -> N
 
 
 @sqlite_only
+def test_what_an_auditor_previews_is_noted_like_every_look(desk: Desk) -> None:
+    event_id, auditor = record_event(desk), desk.sits(Role.AUDITOR)
+    assert auditor.post("/destinations/erp/preview", {"event_id": event_id}).status_code == 200
+    expected = (auditor.actor, f"event:{event_id}", None, {"eventId": event_id, "destination": "erp"})
+    assert noted(desk, "access.read") == [expected]
+
+
+@sqlite_only
 def test_what_becomes_no_request_is_said(desk: Desk) -> None:
     seat = desk.sits(Role.VIEWER)
 

@@ -56,6 +56,20 @@ def test_of_many_replays_of_one_delivery_at_once_one_is_taken(desk: Desk, base: 
         assert sorted(pool.map(replay, range(4))) == [202, 409, 409, 409]
 
 
+def test_no_answer_is_kept_on_the_way_or_taken_for_something_else(desk: Desk, base: str) -> None:
+    headers = as_role(desk, Role.AUDITOR)
+    for path in ("/events", "/audit/export", f"/events/{new_id()}", "/tokens"):
+        told = requests.get(base + path, headers=headers, timeout=5).headers
+        assert (told["Cache-Control"], told["X-Content-Type-Options"]) == ("no-store", "nosniff"), path
+
+
+def test_an_answer_without_a_body_has_no_type(desk: Desk, base: str) -> None:
+    headers = as_role(desk, Role.ADMIN)
+    (own,) = requests.get(f"{base}/tokens", headers=headers, timeout=5).json()["items"]
+    answer = requests.delete(f"{base}/tokens/{own['id']}", headers=headers, timeout=5)
+    assert (answer.status_code, answer.headers.get("Content-Type")) == (204, None)
+
+
 def test_a_cut_body_is_refused(desk: Desk, base: str) -> None:
     host = urlsplit(base)
     token = desk.token(Role.OPERATOR)

@@ -109,7 +109,7 @@ def test_a_revoked_token_is_refused_at_once_and_for_good(database: Database, clo
 
 
 def test_what_happens_to_a_token_is_noted(database: Database, clock: FakeClock) -> None:
-    row, _ = create(database, clock)
+    row, _ = create(database, clock, role="sender", destination="erp")
     with database.write() as session:
         revoke_token(session, row.id, now=clock.now(), actor="token:x", notes=NOTES, reason="it leaked")
     with database.read() as session:
@@ -119,6 +119,8 @@ def test_what_happens_to_a_token_is_noted(database: Database, clock: FakeClock) 
         ("token:x", "token.revoked", "it leaked"),
     ]
     assert {one.subject for one in noted} == {f"token:{row.id}"}
+    told = {name: noted[0].details[name] for name in ("person", "role", "destination")}
+    assert told == {"person": "eva", "role": "sender", "destination": "erp"}, "two persons means two of these"
 
 
 def test_the_last_use_is_noted_at_most_once_a_minute(database: Database, clock: FakeClock) -> None:

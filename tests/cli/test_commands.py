@@ -121,6 +121,21 @@ def test_a_token_is_printed_once_and_listed_without_its_secret(bridge: Commands)
     assert datetime.fromisoformat(listed["expires_at"]) > datetime.now(UTC) + timedelta(days=89)
 
 
+def test_a_token_is_made_for_a_reason_that_the_audit_keeps(bridge: Commands) -> None:
+    arguments = ("--name", "erp", "--role", "sender", "--destination", "erp", "--reason", "the new warehouse")
+    assert bridge("token", "create", *arguments).exit_code == 0
+    (entry,) = bridge.json("audit", "list", "--action", "token.created")["items"]
+    assert entry["reason"] == "the new warehouse"
+    (listed,) = bridge.json("token", "list")["items"]
+    assert listed["destination"] == "erp"
+    assert bridge("token", "create", *arguments[:-1], "  ").exit_code == 1
+
+
+def test_a_status_that_no_answer_has_is_wrong_usage_as_for_the_api(bridge: Commands) -> None:
+    assert bridge("deliveries", "list", "--status", "99").exit_code == 2
+    assert bridge("deliveries", "list", "--status", "599").exit_code == 0
+
+
 def test_a_revoked_token_cannot_be_revoked_again(bridge: Commands) -> None:
     bridge("token", "create", "--name", "ops", "--role", "operator")
     token_id = bridge.json("token", "list")["items"][0]["id"]

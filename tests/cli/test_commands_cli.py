@@ -112,7 +112,7 @@ def test_every_violation_has_its_line(bridge: Commands) -> None:
     refused = bridge("interactions", "update", "i-1", "--customer-id", "", "--attributes", "id=x", NOW_WAIT)
     assert refused.exit_code == 1
     assert refused.stderr.splitlines() == [
-        "bridge: The command breaks rules.:",
+        "bridge: The command breaks rules:",
         "bridge:   customer_id: Must have 1 to 255 characters.",
         "bridge:   attributes.id: Cannot be changed: leave it out.",
     ]

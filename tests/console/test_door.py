@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
@@ -223,6 +225,22 @@ def test_every_answer_forbids_what_comes_from_elsewhere(desk: Desk, path: str) -
     assert "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_what_no_page_takes_is_refused_by_a_page_like_any_other(desk: Desk) -> None:
+    client = sign_in(desk, Role.OPERATOR).client
+    for method, path in product(("POST", "PUT", "PATCH", "DELETE"), ("/", "/events", "/nothing")):
+        answer = client.open(f"/console{path}", method=method)
+        assert (answer.status_code, answer.mimetype) == (405, "text/html"), (method, path)
+        assert "Go to the page itself" in answer.text
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'self';")
+        assert answer.headers["Allow"] == "GET, HEAD"
+
+
+def test_the_address_without_its_last_stroke_leads_in_under_the_same_policy(desk: Desk) -> None:
+    answer = desk.app.test_client().get("/console")
+    assert (answer.status_code, answer.headers["Location"]) == (308, "/console/")
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'self';")
 
 
 def test_pages_are_kept_by_nobody(desk: Desk) -> None:

@@ -40,6 +40,8 @@ def test_a_hold_is_placed_for_its_days_and_found_in_the_list(desk: Desk) -> None
     assert "2026-04-01 00:00:00" in page
     assert "Every voice interaction" in admin.text("/holds", active="true")
     assert "No hold is released." in admin.text("/holds", active="false")
+    address = answer.location.partition("?")[0]
+    assert admin.get("/find", q=address.rpartition("/")[2]).location == address
 
 
 def test_what_is_wrong_is_said_beside_its_field_and_the_rest_is_kept(desk: Desk) -> None:

@@ -22,6 +22,7 @@ from bridge.admin.api.entrance import Call, admit, note_read
 from bridge.admin.api.openapi import BODY_REFUSALS, COMMON_REFUSALS, ApiBlueprint, answer_told
 from bridge.admin.api.path_parts import path_parameters
 from bridge.admin.api.shapes import LINES, Shape
+from bridge.problems import NOT_TO_BE_KEPT
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -136,15 +137,12 @@ def _writes_out(view: Callable[..., object], answers: Mapping[int, type[Shape] |
         given = view(g.call, *asked, **path)
         chosen = given if isinstance(given, Answer) else Answer(first, given)
         if isinstance(chosen.value, Lines):
-            return Response(chosen.value.lines, status=chosen.status, content_type=LINES)
+            return Response(chosen.value.lines, chosen.status, NOT_TO_BE_KEPT, content_type=LINES)
         schema = schemas[chosen.status]
         body = b"" if schema is None else orjson.dumps(schema.dump(chosen.value))
-        # Whoever stands between may not keep it: it is for this caller, and it changes.
-        return Response(
-            body,
-            status=chosen.status,
-            content_type="application/json" if schema else None,
-            headers={"Cache-Control": "no-store", **chosen.headers},
-        )
+        response = Response(body, chosen.status, {**NOT_TO_BE_KEPT, **chosen.headers}, content_type="application/json")
+        if schema is None:
+            del response.headers["Content-Type"]
+        return response
 
     return answer

@@ -19,6 +19,7 @@ _PAGES: Final[Mapping[Kind, tuple[str, str]]] = {
     "delivery": ("console.delivery", "delivery_id"),
     "replay": ("console.replay_progress", "replay_id"),
     "purge": ("console.purge", "purge_id"),
+    "hold": ("console.hold", "hold_id"),
     "audit entry": ("console.audit_entry", "entry_id"),
 }
 

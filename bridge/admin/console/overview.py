@@ -12,12 +12,18 @@ from bridge.admin.api.overview import get_overview
 from bridge.admin.api.queries import Listing
 from bridge.admin.api.rejections import list_rejections
 from bridge.admin.console.advice import of_destination, of_source, of_workers, urgent_first
-from bridge.admin.console.door import Visit, page
+from bridge.admin.console.door import Visit, blueprint, page
 from bridge.admin.console.rendering import show
 from bridge.admin.search.pages import PageRequest
 from bridge.admin.search.rejections import RejectionFilter
 
 _SHOWN_REJECTIONS = 5
+
+
+@blueprint.get("")
+def without_stroke() -> AnyResponse:
+    """As Flask would redirect by itself, but from within the console and with its headers."""
+    return redirect(url_for("console.home"), 308)
 
 
 @page("/", right=Right.FOLLOW)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from flask import Response, g, redirect, request, url_for
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response as AnyResponse
 
 from bridge.admin.access import Right
@@ -34,17 +34,26 @@ _TITLES = {
     400: "That was not understood",
     403: "You may not do that",
     404: "There is nothing here",
+    405: "That cannot be done here",
     409: "That cannot be done now",
     410: "It was erased",
     422: "Something is missing or wrong",
     500: "Something went wrong",
     503: "Not available right now",
 }
+_WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
 
 @page("/<path:unknown>", right=Right.FOLLOW)
 def nothing_here(_visit: Visit, unknown: str) -> Response:
     raise NotFound("no page has this address")
+
+
+@blueprint.route("/", methods=_WRITES, defaults={"unknown": ""})
+@blueprint.route("/<path:unknown>", methods=_WRITES)
+def not_taken_here(unknown: str) -> AnyResponse:
+    """Without this, Flask would refuse it before it knows whose page it is, and answer as the API does."""
+    raise MethodNotAllowed(["GET", "HEAD"])
 
 
 @blueprint.errorhandler(Refusal)
@@ -64,7 +73,10 @@ def refused(refusal: Refusal) -> AnyResponse:
 def refused_by_flask(error: HTTPException) -> AnyResponse:
     if error.code is not None and error.code < 400:
         return error.get_response(request.environ)
-    return _refusal_page(error.code or 500, "")
+    response = _refusal_page(error.code or 500, "")
+    if isinstance(error, MethodNotAllowed):
+        response.headers["Allow"] = ", ".join(error.valid_methods or ())
+    return response
 
 
 def database_away(error: SQLAlchemyError) -> AnyResponse:

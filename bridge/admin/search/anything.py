@@ -7,14 +7,15 @@ from typing import Final, Literal, TypeAlias
 from sqlalchemy import bindparam, literal, select, union_all
 from sqlalchemy.orm import Session
 
-from bridge.tables import AuditEntryRow, DeliveryRow, EventRow, PurgeRow, ReplayRow, core
+from bridge.tables import AuditEntryRow, DeliveryRow, EventRow, LegalHoldRow, PurgeRow, ReplayRow, core
 
-Kind: TypeAlias = Literal["event", "delivery", "replay", "purge", "audit entry"]
+Kind: TypeAlias = Literal["event", "delivery", "replay", "purge", "hold", "audit entry"]
 _TABLES: Final[dict[Kind, type]] = {
     "event": EventRow,
     "delivery": DeliveryRow,
     "replay": ReplayRow,
     "purge": PurgeRow,
+    "hold": LegalHoldRow,
     "audit entry": AuditEntryRow,
 }
 
