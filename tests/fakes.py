@@ -8,7 +8,9 @@ from bridge.privacy.key_ring import KeyRing
 from bridge.privacy.vault import Vault
 
 #: What a test seals and opens bodies with, where no settings name a secret.
-VAULT = Vault(KeyRing([b"a secret of the tests, long enough for anybody"]))
+#: What BRIDGE_SECRET_KEY has to be where a whole bridge works beside it.
+SECRET_KEY = "a secret of the tests, long enough for anybody"
+VAULT = Vault(KeyRing([SECRET_KEY.encode()]))
 
 
 class FakeClock:

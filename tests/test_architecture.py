@@ -16,7 +16,7 @@ BRIDGE = Path(__file__).parent.parent / "bridge"
 FLOORS = (
     ("errors", "clock", "settings"),
     ("events", "signals", "violations", "problems", "database", "genesys"),
-    ("tables", "differences", "migrate", "chore_lease"),
+    ("lists", "tables", "differences", "migrate", "chore_lease"),
     ("privacy", "audit"),
     ("intake", "outbox"),
     ("commands", "destinations", "telemetry", "keeping"),

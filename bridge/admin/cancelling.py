@@ -53,12 +53,11 @@ def count_cancellable(session: Session, wanted: DeliveryFilter, *, now: datetime
     """Raises Invalid where the filter asks for others than pending ones."""
     wanted, counted, before = _pending(wanted), Counter[str](), None
     while True:
-        ids = newest_ids(session, wanted, PageRequest(limit=_COUNTED_AT_ONCE, before_id=before), now=now)
-        more, ids = len(ids) > _COUNTED_AT_ONCE, ids[:_COUNTED_AT_ONCE]
+        page = PageRequest(limit=_COUNTED_AT_ONCE, before_id=before)
+        ids, before = newest_ids(session, wanted, page, now=now).first(_COUNTED_AT_ONCE)
         counted.update({row.destination: row.number for row in session.execute(_BY_DESTINATION, {"ids": ids})})
-        if not more or counted.total() >= MOST_COUNTED:
-            return Cancellable(matched=counted.total(), more=more, by_destination=dict(counted))
-        before = ids[-1]
+        if before is None or counted.total() >= MOST_COUNTED:
+            return Cancellable(matched=counted.total(), more=before is not None, by_destination=dict(counted))
 
 
 def cancel_next(
@@ -77,11 +76,10 @@ def cancel_next(
     """
     check_reason(reason)
     page = PageRequest(limit=AT_ONCE, before_id=after)
-    ids = newest_ids(session, _pending(wanted), page, now=now)
-    more, ids = len(ids) > AT_ONCE, ids[:AT_ONCE]
+    ids, following = newest_ids(session, _pending(wanted), page, now=now).first(AT_ONCE)
     cancelled = cancel_several(session, ids, now=now) if ids else []
     _note(session, cancelled, reason, actor, now, notes)
-    return CancelStep(cancelled=len(cancelled), skipped=len(ids) - len(cancelled), next=ids[-1] if more else None)
+    return CancelStep(cancelled=len(cancelled), skipped=len(ids) - len(cancelled), next=following)
 
 
 def _pending(wanted: DeliveryFilter) -> DeliveryFilter:

@@ -17,7 +17,7 @@ from bridge.admin.search.minutes import Minute, Minutes
 from bridge.admin.search.remembered import Remembered
 from bridge.admin.search.sources import FoundSource, find_sources
 from bridge.admin.search.tries import Span, TriesSeen, tries_of
-from bridge.admin.search.unsealed import unsealed_entries
+from bridge.audit.seal import unsealed_count
 from bridge.clock import Clock
 from bridge.database import Database
 from bridge.destinations.registry import Forwarder
@@ -128,7 +128,7 @@ class Lookout:
         with self._database.read() as session:
             figures = {name: figures_of(session, name, now=now) for name in self.known}
             stalled = is_stalled(session, now, self._expected)
-            return _Counted(figures=figures, unsealed=unsealed_entries(session), stalled=stalled)
+            return _Counted(figures=figures, unsealed=unsealed_count(session), stalled=stalled)
 
     def _look_at_tries(self, name: str, span: Span) -> TriesSeen:
         with self._database.read() as session:

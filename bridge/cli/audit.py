@@ -12,7 +12,7 @@ import orjson
 from bridge.admin.search.pages import Page, PageRequest, cut
 from bridge.audit.export import exported
 from bridge.audit.seal import unsealed_count
-from bridge.audit.search import list_entries
+from bridge.audit.search import AuditFilter, list_entries
 from bridge.audit.verify import ExternalHead, verify
 from bridge.cli.opened import opened_bridge
 from bridge.cli.options import (
@@ -54,15 +54,17 @@ def list_all(limit: int, cursor: str | None, follows: bool, as_json: bool, **wan
     """Audit entries, newest first; personal data is masked."""
     refuse_page_of_stream(follows, cursor, wanted["until"])
     asked = page_request(_LISTED, limit, cursor)
+    chosen = AuditFilter(**wanted)
     with opened_bridge() as bridge:
 
         def page(which: PageRequest) -> Page[ShownEntry]:
             with bridge.database.read() as session:
-                rows = list_entries(session, before_id=which.before_id, limit=which.limit + 1, **wanted)
-                return cut(_LISTED, which, [_shown(row) for row in rows], lambda entry: entry.id)
+                found = list_entries(session, chosen, before_id=which.before_id, limit=which.limit + 1)
+                shown = [_shown(row) for row in found.rows]
+            return cut(_LISTED, which, shown, lambda entry: entry.id, floor=found.floor)
 
         if follows:
-            watch(Newest(page, lambda one: one.id, first=limit), _COLUMNS, as_json=as_json)
+            watch(Newest(_LISTED, page, lambda one: one.id, first=limit), _COLUMNS, as_json=as_json)
         else:
             print_page(page(asked), _COLUMNS, as_json=as_json)
 

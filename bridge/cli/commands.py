@@ -77,7 +77,7 @@ def list_all(limit: int, cursor: str | None, as_json: bool, summary: bool, **wan
             return
         with bridge.database.read() as session:
             found = list_commands(session, CommandFilter(**wanted), before_id=page.before_id, limit=page.limit + 1)
-    print_page(cut(_LISTED, page, found, lambda one: one.id), _COLUMNS, as_json=as_json)
+    print_page(cut(_LISTED, page, found.items, lambda one: one.id, floor=found.floor), _COLUMNS, as_json=as_json)
 
 
 @command.command("show")

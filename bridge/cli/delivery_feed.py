@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from bridge.admin.search.deliveries import FoundDelivery, deliveries_with_ids, find_deliveries
+from bridge.admin.search.deliveries import LISTED, FoundDelivery, deliveries_with_ids, find_deliveries
 from bridge.admin.search.delivery_ids import STATES, DeliveryFilter
 from bridge.admin.search.pages import Page, PageRequest, cut
-from bridge.audit.search import list_entries
+from bridge.audit.search import AuditFilter, list_entries
 from bridge.cli.watching import Newest
 from bridge.clock import Clock
 from bridge.database import Database
@@ -31,8 +31,8 @@ class DeliveryFeed:
         self._clock = clock
         self._wanted = wanted
         ends = [state for state in STATES if state not in _OPEN and wanted.state in (None, state)]
-        self._ended = [Newest(partial(self._ends, f"delivery.{state}"), lambda one: one.id, first=0) for state in ends]
-        self._owed: Newest[FoundDelivery] = Newest(self._page, lambda one: one.id, first=first)
+        self._ended = [self._newest_ends(f"delivery.{state}") for state in ends]
+        self._owed: Newest[FoundDelivery] = Newest(LISTED, self._page, lambda one: one.id, first=first)
         self._given: dict[tuple[str, str], None] = {}
 
     def __call__(self) -> list[FoundDelivery]:
@@ -49,10 +49,13 @@ class DeliveryFeed:
         with self._database.read() as session:
             return find_deliveries(session, self._wanted, which, now=self._clock.now())
 
+    def _newest_ends(self, action: str) -> Newest[AuditEntryRow]:
+        return Newest(action, partial(self._ends, action), lambda one: one.id, first=0)
+
     def _ends(self, action: str, which: PageRequest) -> Page[AuditEntryRow]:
         with self._database.read() as session:
-            rows = list_entries(session, action=action, before_id=which.before_id, limit=which.limit + 1)
-        return cut(action, which, rows, lambda entry: entry.id)
+            found = list_entries(session, AuditFilter(action=action), before_id=which.before_id, limit=which.limit + 1)
+        return cut(action, which, found.rows, lambda entry: entry.id, floor=found.floor)
 
     def _with_ids(self, ids: Iterable[str]) -> list[FoundDelivery]:
         with self._database.read() as session:

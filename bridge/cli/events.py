@@ -68,7 +68,7 @@ def list_events(limit: int, cursor: str | None, follows: bool, as_json: bool, **
                 )
 
         if follows:
-            watch(Newest(page, lambda one: one.id, first=limit), _COLUMNS, as_json=as_json)
+            watch(Newest(search.LISTED, page, lambda one: one.id, first=limit), _COLUMNS, as_json=as_json)
         else:
             print_page(page(asked), _COLUMNS, as_json=as_json)
 

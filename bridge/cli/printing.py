@@ -26,9 +26,13 @@ def print_page(page: Page[Any], columns: Columns, *, as_json: bool) -> None:
     if as_json:
         print_json({"items": page.items, "next": page.next})
         return
-    print_rows(page.items, columns)
-    if page.next is not None:
+    if page.next is None:
+        print_rows(page.items, columns)
+    elif page.items:
+        print_rows(page.items, columns)
         click.echo(f"there is more: the same again with --cursor {page.next}", err=True)
+    else:
+        click.echo(f"nothing so far: look further back with --cursor {page.next}", err=True)
 
 
 def print_rows(items: Sequence[Any], columns: Columns) -> None:

@@ -7,7 +7,7 @@ behind one that was printed already: each look goes back over the last seconds, 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Generic, TypeVar
 from uuid import UUID
@@ -15,9 +15,9 @@ from uuid import UUID
 import click
 import orjson
 
-from bridge.admin.search.pages import MAX_LIMIT, Page, PageRequest
-from bridge.admin.search.spans import first_id
+from bridge.admin.search.pages import MAX_LIMIT, Page, PageRequest, read_cursor
 from bridge.cli.printing import Columns, cells_of
+from bridge.lists.spans import first_id
 
 LOOK_SECONDS = 1.0
 #: Longer than a transaction is open, and than the clocks of the writers differ.
@@ -30,10 +30,13 @@ T = TypeVar("T")
 class Newest(Generic[T]):
     """Called again and again: the newest `first` rows of a list, then what it has got since, always oldest first.
 
-    `page` gives a page of the list, newest first; `id_of` the id (UUIDv7) by which it is ordered.
+    `page` gives a page of the list `listed`, newest first; `id_of` the id (UUIDv7) by which it is ordered.
     """
 
-    def __init__(self, page: Callable[[PageRequest], Page[T]], id_of: Callable[[T], str], *, first: int) -> None:
+    def __init__(
+        self, listed: str, page: Callable[[PageRequest], Page[T]], id_of: Callable[[T], str], *, first: int
+    ) -> None:
+        self._listed = listed
         self._page = page
         self._id_of = id_of
         self._first = first
@@ -48,25 +51,36 @@ class Newest(Generic[T]):
 
     def _begin(self) -> list[T]:
         """All that is there now is known from now on; only the newest of it are given."""
-        page = self._page(PageRequest(limit=MAX_LIMIT))
-        self._floor = "" if page.next is None else self._id_of(page.items[-1])
-        self._remember(page.items, self._floor)
-        return page.items[: self._first]
+        found: list[T] = []
+        floors: list[str] = []
+        for rows, floor in self._pages(MAX_LIMIT):
+            found += rows
+            floors.append(floor)
+            if len(found) >= self._first:
+                break
+        self._remember(found, floors[0])
+        return found[: self._first]
 
     def _since(self, floor: str) -> list[T]:
         found: list[T] = []
-        before: str | None = None
-        while True:
-            page = self._page(PageRequest(limit=_AT_ONCE, before_id=before))
-            found += [row for row in page.items if self._id_of(row) >= floor]
-            if page.next is None or self._id_of(page.items[-1]) < floor:
+        for rows, place in self._pages(_AT_ONCE):
+            found += [row for row in rows if self._id_of(row) >= floor]
+            if place <= floor:
                 break
-            before = self._id_of(page.items[-1])
         new = [row for row in found if self._id_of(row) not in self._seen]
         self._remember(found, floor)
         return new
 
+    def _pages(self, limit: int) -> Iterator[tuple[list[T], str]]:
+        """The pages of the list, each with the id down to which it looked; "": to the end. They may be empty."""
+        before: str | None = None
+        while before != "":
+            page = self._page(PageRequest(limit=limit, before_id=before))
+            before = "" if page.next is None else read_cursor(self._listed, page.next)
+            yield page.items, before
+
     def _remember(self, rows: Iterable[T], floor: str) -> None:
+        self._floor = floor
         self._seen.update(map(self._id_of, rows))
         if self._seen:
             self._floor = max(floor, _overlap_before(max(self._seen)))

@@ -133,7 +133,7 @@ class Commands:
         traceparent: str | None = None,
     ) -> Asked:
         """Record a command that was checked, in the caller's transaction. Raises Conflict as `ask` does."""
-        keys = _keys(asker, idempotency_key, operation, body)
+        keys = command_keys(asker, idempotency_key, operation, body)
         if operation == events.INTERACTION_MERGE:
             body = {**body, "merge_request_id": body.get("merge_request_id") or _merge_request_id(keys[0])}
         now = self._clock.now()
@@ -171,14 +171,7 @@ class Commands:
             raise Conflict(f"An open merge holds one of these interactions: wait for command {others[0]} to end.")
 
 
-def without_organisation() -> TemporarilyUnavailable:
-    """The refusal of everything that needs Genesys, where nobody said which."""
-    return TemporarilyUnavailable(
-        "No Genesys organisation is configured: set GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET.", retry_after=300
-    )
-
-
-def _keys(
+def command_keys(
     asker: Asker, idempotency_key: str | None, operation: str, body: Mapping[str, object]
 ) -> tuple[bytes | None, bytes | None]:
     """What makes a command the same one again: the asker's key; and what tells another body under that key."""
@@ -186,6 +179,13 @@ def _keys(
         return None, None
     scope = canonical_json(["command", asker.actor, idempotency_key])
     return hashlib.sha256(scope).digest(), hashlib.sha256(scope + canonical_json([operation, dict(body)])).digest()
+
+
+def without_organisation() -> TemporarilyUnavailable:
+    """The refusal of everything that needs Genesys, where nobody said which."""
+    return TemporarilyUnavailable(
+        "No Genesys organisation is configured: set GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET.", retry_after=300
+    )
 
 
 def _merge_request_id(key: bytes | None) -> str:

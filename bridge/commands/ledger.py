@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, or_, select, text, update
+from sqlalchemy import Row, bindparam, delete, exists, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from bridge.database import upsert
-from bridge.tables import DeliveryRow, OpenMergeRow, PurgeRow, core
+from bridge.tables import DeliveryRow, OpenMergeRow, PurgeKeyRow, PurgeRow, core
 
 _DELIVERY = core(DeliveryRow)
 _OPEN_MERGE = core(OpenMergeRow)
 _PURGE = core(PurgeRow)
+_KEY = core(PurgeKeyRow)
 
 
 def hold_interactions(session: Session, command_id: str, interaction_ids: Sequence[str]) -> list[str]:
@@ -46,6 +48,11 @@ def all_open_purges(session: Session) -> Sequence[PurgeRow]:
     return session.scalars(_OPEN).all()
 
 
+def planned_under(session: Session, key: bytes) -> Row[*tuple[Any, ...]] | None:
+    """`purge_id` and `asked_content` of what was planned under that key."""
+    return session.execute(_PLANNED_UNDER, {"key": key}).one_or_none()
+
+
 def approve_purge(session: Session, purge_id: str, *, command_id: str, approver: str, now: datetime) -> bool:
     """False where it does not await approval any more."""
     values = {"purge": purge_id, "command": command_id, "by": approver, "now": now}
@@ -57,6 +64,7 @@ def cancel_purge(session: Session, purge_id: str, *, now: datetime) -> bool:
     return session.scalar(_CANCEL, {"purge": purge_id, "now": now}) is not None
 
 
+_PLANNED_UNDER = select(_KEY.c.purge_id, _KEY.c.asked_content).where(_KEY.c.asked_key == bindparam("key"))
 _merge_is_owed = exists().where(_DELIVERY.c.event_id == _OPEN_MERGE.c.command_id, _DELIVERY.c.state == "pending")
 _purge_is_owed = exists().where(_DELIVERY.c.event_id == _PURGE.c.command_id, _DELIVERY.c.state == "pending")
 _RELEASE_ENDED = delete(_OPEN_MERGE).where(

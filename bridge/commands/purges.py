@@ -12,8 +12,15 @@ from sqlalchemy.orm import Session
 from bridge import signals
 from bridge.audit.notes import AuditEntry, AuditNotes
 from bridge.clock import Clock, new_id
-from bridge.commands.asking import Asked, Asker, Commands
-from bridge.commands.ledger import all_open_purges, approve_purge, cancel_purge, lock_purges, open_purges
+from bridge.commands.asking import Asked, Asker, Commands, command_keys
+from bridge.commands.ledger import (
+    all_open_purges,
+    approve_purge,
+    cancel_purge,
+    lock_purges,
+    open_purges,
+    planned_under,
+)
 from bridge.commands.reading import CommandView, read_command, read_commands
 from bridge.database import Database
 from bridge.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
@@ -24,9 +31,10 @@ from bridge.genesys.operations.purge import read_command as read_purge
 from bridge.genesys.rules import no_open_purges
 from bridge.outbox.replay import cancel_delivery
 from bridge.privacy.holds import Hold, holding_range
-from bridge.tables import PurgeRow, core
+from bridge.tables import PurgeKeyRow, PurgeRow, core
 
 _PURGE = core(PurgeRow)
+_KEY = core(PurgeKeyRow)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,17 +76,29 @@ class Purges:
             raise Invalid("The policy breaks rules.", errors=broken.errors) from None
 
     def plan(
-        self, body: Mapping[str, object], *, person: str, asker: Asker, violations: Sequence[FieldError] = ()
+        self,
+        body: Mapping[str, object],
+        *,
+        person: str,
+        asker: Asker,
+        idempotency_key: str | None = None,
+        violations: Sequence[FieldError] = (),
     ) -> PurgeView:
-        """Record a plan that awaits approval. `violations`: what the door has against it.
+        """Record a plan that awaits approval, or find the one that was under the same key and with the same body.
 
-        Raises Invalid with every violation, Conflict where it overlaps an open purge of the same type.
+        `violations`: what the door has against it. Raises Invalid with every violation; Conflict where it overlaps an
+        open purge of the same type, or the key was used for another body.
         """
         self._commands.check(INTERACTIONS_PURGE, body, rules=self._plan_rules, violations=violations)
         policy = self.validate(body)
         now, purge_id, scope = self._clock.now(), new_id(), policy.scope
+        key, content = command_keys(asker, idempotency_key, INTERACTIONS_PURGE, body)
         with self._database.write() as session:
             lock_purges(session)
+            if key is not None and (known := planned_under(session, key)) is not None:
+                if known.asked_content != content:
+                    raise Conflict("This Idempotency-Key was used for another purge; use a new key for a new purge.")
+                return self.read(known.purge_id)
             _refuse_overlap(session, scope)
             session.execute(
                 insert(_PURGE),
@@ -93,6 +113,8 @@ class Purges:
                     "planner": person,
                 },
             )
+            if key is not None:
+                session.execute(insert(_KEY), {"asked_key": key, "asked_content": content, "purge_id": purge_id})
             self._note(session, "purge.planned", purge_id, asker, policy.reason, {"planner": person}, now)
         return self.read(purge_id)
 

@@ -19,6 +19,7 @@ from bridge.commands.search import (
     newest_commands,
 )
 from bridge.errors import NotFound
+from bridge.lists.walk import EXAMINED
 
 #: What an operation stores between its steps and anybody may see; the rest is its own business.
 _SHOWN_PROGRESS = ("merge_request_id", "merged_id", "purge_id", "status", "total_purged", "polls")
@@ -54,6 +55,13 @@ class CommandView:
         return self.state not in _OPEN
 
 
+@dataclass(frozen=True, kw_only=True)
+class ListedCommands:
+    items: list[CommandView]
+    #: The id down to which was looked; None: to the end.
+    floor: str | None
+
+
 def read_command(session: Session, command_id: str, *, own: OwnCommands | None = None) -> CommandView:
     """The command; with `own`, one of those. Raises NotFound."""
     row = command_row(session, command_id)
@@ -68,10 +76,16 @@ def read_commands(session: Session, command_ids: Sequence[str]) -> dict[str, Com
 
 
 def list_commands(
-    session: Session, wanted: CommandFilter, *, before_id: str | None = None, limit: int = 50
-) -> list[CommandView]:
-    """Newest first."""
-    return [_view(row) for row in newest_commands(session, wanted, before_id=before_id, limit=limit)]
+    session: Session,
+    wanted: CommandFilter,
+    *,
+    before_id: str | None = None,
+    limit: int = 50,
+    examined: int = EXAMINED,
+) -> ListedCommands:
+    """At most `limit`, newest first; fewer where it has looked at `examined` commands."""
+    found = newest_commands(session, wanted, before_id=before_id, limit=limit, examined=examined)
+    return ListedCommands(items=[_view(row) for row in found.rows], floor=found.floor)
 
 
 def _view(row: CommandRow) -> CommandView:

@@ -7,16 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, or_, select, union_all
+from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from bridge.events import COMMANDS
 from bridge.intake.ledger import BRIDGE
+from bridge.lists.spans import span_of
+from bridge.lists.walk import EXAMINED, Run, walk
 from bridge.tables import DeliveryRow, EventRow, core
 
 CommandState = Literal["accepted", "running", "succeeded", "failed", "cancelled"]
 #: A row of `_COMMANDS`.
 CommandRow: TypeAlias = Row[*tuple[Any, ...]]
+
+#: To look at a command's delivery costs as much as to look at so many commands.
+DELIVERY_COSTS = 2
 
 _EVENT = core(EventRow)
 _DELIVERY = core(DeliveryRow)
@@ -41,6 +46,14 @@ class CommandFilter:
     own: OwnCommands | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class FoundCommands:
+    #: Newest first.
+    rows: Sequence[CommandRow]
+    #: The id down to which was looked; None: to the end.
+    floor: str | None
+
+
 def command_row(session: Session, command_id: str) -> CommandRow | None:
     """A command's event with its newest delivery to Genesys."""
     return session.execute(_COMMANDS.where(_EVENT.c.id == command_id)).first()
@@ -52,17 +65,29 @@ def command_rows(session: Session, command_ids: Sequence[str]) -> Sequence[Comma
 
 
 def newest_commands(
-    session: Session, wanted: CommandFilter, *, before_id: str | None = None, limit: int = 50
-) -> Sequence[CommandRow]:
-    """At most `limit` of the commands that `wanted` selects, newest first."""
-    conditions = _conditions(wanted)
-    if before_id is not None:
-        conditions.append(_EVENT.c.id < before_id)
+    session: Session,
+    wanted: CommandFilter,
+    *,
+    before_id: str | None = None,
+    limit: int = 50,
+    examined: int = EXAMINED,
+) -> FoundCommands:
+    """At most `limit` of the commands that `wanted` selects, newest first; fewer where it has looked at `examined`."""
     # Each operation by its own index, from the newest: among the events, commands are few.
     operations = sorted(COMMANDS) if wanted.operation is None else [wanted.operation]
-    ids = [_newest_ids(operation, conditions, limit) for operation in operations]
-    newest = sorted((row.id for row in session.execute(union_all(*ids))), reverse=True)[:limit]
-    return command_rows(session, newest)
+    runs = [Run(table=_EVENT, values={"type": operation}) for operation in operations]
+    if wanted.subject is not None:
+        runs = [Run(table=_EVENT, values={"subject": wanted.subject})]
+    walked = walk(
+        session,
+        runs,
+        _conditions(wanted, operations),
+        span=span_of(session, _EVENT, "received_at", wanted.since, wanted.until),
+        before_id=before_id,
+        most=limit,
+        examined=examined // DELIVERY_COSTS,
+    )
+    return FoundCommands(rows=command_rows(session, walked.ids), floor=walked.floor)
 
 
 def commands_between(session: Session, since: datetime, until: datetime) -> Iterator[CommandRow]:
@@ -71,33 +96,25 @@ def commands_between(session: Session, since: datetime, until: datetime) -> Iter
     yield from session.execute(_COMMANDS.where(*asked).execution_options(yield_per=500))
 
 
-def _conditions(wanted: CommandFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+def _conditions(wanted: CommandFilter, operations: Sequence[str]) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [_source == BRIDGE]
     if wanted.subject is not None:
-        conditions.append(_EVENT.c.subject == wanted.subject)
+        conditions.append(_type.in_(operations))
     if wanted.state is not None:
-        conditions.append(_STATES[wanted.state])
-    if wanted.since is not None:
-        conditions.append(_EVENT.c.received_at >= wanted.since)
-    if wanted.until is not None:
-        conditions.append(_EVENT.c.received_at < wanted.until)
+        conditions.append(_is_in(wanted.state))
     if wanted.own is not None:
         conditions.append(_EVENT.c.caused_by.is_not_distinct_from(wanted.own.destination))
     return conditions
 
 
-def _newest_ids(operation: str, conditions: Sequence[ColumnElement[bool]], limit: int) -> Select[tuple[str]]:
-    chosen = (
-        select(_EVENT.c.id)
-        .outerjoin(_DELIVERY, _DELIVERY.c.event_id == _EVENT.c.id)
-        .where(_EVENT.c.type == operation, _EVENT.c.source == BRIDGE, _is_newest_delivery, *conditions)
-        .order_by(_EVENT.c.id.desc())
-        .limit(limit)
-        .subquery()  # SQLite takes no ORDER BY within a UNION
-    )
-    return select(chosen.c.id)
+def _is_in(state: CommandState) -> ColumnElement[bool]:
+    of_the_event = _DELIVERY.c.event_id == _EVENT.c.id
+    is_it = exists().where(of_the_event, _is_newest_delivery, _STATES[state])
+    return or_(is_it, ~exists().where(of_the_event)) if state == "accepted" else is_it
 
 
+# As expressions, so that the index on the type is not taken where the ids are known: commands are few, but many more.
+_type, _source = func.coalesce(_EVENT.c.type, ""), func.coalesce(_EVENT.c.source, "")
 _later = _DELIVERY.alias("later")
 _is_newest_delivery = ~exists().where(_later.c.event_id == _DELIVERY.c.event_id, _later.c.id > _DELIVERY.c.id)
 # A step that was only held back by our own pace has stored `{}`.
@@ -110,7 +127,7 @@ _STATES: Mapping[CommandState, ColumnElement[bool]] = {
     "failed": _DELIVERY.c.state == "dead",
     "cancelled": _DELIVERY.c.state.in_(["cancelled", "superseded"]),
 }
-_is_command = (_EVENT.c.type.in_(sorted(COMMANDS)), _EVENT.c.source == BRIDGE, _is_newest_delivery)
+_is_command = (_type.in_(sorted(COMMANDS)), _source == BRIDGE, _is_newest_delivery)
 _COMMANDS = (
     select(
         _EVENT.c.id,

@@ -9,17 +9,17 @@ from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from bridge.audit.seal import unsealed_count
 from bridge.clock import Clock
 from bridge.database import Database
-from bridge.tables import DeliveryRow, DestinationStateRow, LaneRow, core
+from bridge.outbox.ledger.standing import dead_count, oldest_owed
+from bridge.tables import DestinationStateRow, LaneRow, core
 
 _LANE = core(LaneRow)
-_DELIVERY = core(DeliveryRow)
 _DESTINATION = core(DestinationStateRow)
 
 #: However many ask, the database is asked so often at most.
@@ -49,12 +49,12 @@ def standing(session: Session, destinations: Collection[str], clock: Clock) -> S
         for name, count in session.execute(statement):
             backlog[name] = backlog.get(name, 0) + int(count)
     now = clock.now()
-    oldest = {name: session.scalar(_OLDEST, {"to": name}) for name in backlog}
+    oldest = {name: oldest_owed(session, name) for name in backlog}
     names = sorted({*destinations, *backlog})
     return Standing(
         backlog=backlog,
         oldest={name: max(0.0, (now - at).total_seconds()) for name, at in oldest.items() if at is not None},
-        dead={name: int(session.scalar(_DEAD, {"to": name}) or 0) for name in names},
+        dead={name: dead_count(session, name) for name in names},
         blocked={row.destination: int(row.lanes) for row in session.execute(_BLOCKED)},
         open_breakers=frozenset(session.scalars(_OPEN_BREAKERS)),
         unsealed=unsealed_count(session),
@@ -126,17 +126,5 @@ _BLOCKED = (
     select(_LANE.c.destination, func.count().label("lanes"))
     .where(_LANE.c.blocked_at.is_not(None))
     .group_by(_LANE.c.destination)
-)
-# Ids sort by the time they were made: the first of the index `delivery_by_state` is the oldest.
-_OLDEST = (
-    select(_DELIVERY.c.created_at)
-    .where(_DELIVERY.c.destination == bindparam("to"), _DELIVERY.c.state == "pending")
-    .order_by(_DELIVERY.c.id)
-    .limit(1)
-)
-_DEAD = (
-    select(func.count())
-    .select_from(_DELIVERY)
-    .where(_DELIVERY.c.destination == bindparam("to"), _DELIVERY.c.state == "dead")
 )
 _OPEN_BREAKERS = select(_DESTINATION.c.name).where(_DESTINATION.c.open_until.is_not(None))

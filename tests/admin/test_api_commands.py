@@ -111,6 +111,8 @@ def test_everything_that_is_wrong_is_told_at_once_the_names_in_the_path_too(seat
         ("values", "unknown"),
         ("version", "range"),
     ]
+    ended = seat.put("/records/Any/r-1%0A", {"version": 0, "fields": {"a": 1}})
+    assert violations(ended) == [("record_id", "characters")]
     attributes = {"attributes": {"a": 1_000_000_000, "": "x"}, "participant": "p-1"}
     assert sorted(violations(seat.patch("/conversations/c-1/attributes", attributes))) == [
         ("attributes.", "key"),
@@ -394,3 +396,19 @@ def test_without_an_organisation_nothing_can_be_asked(database_url: str, clock: 
     assert approver.post(f"/purges/{planned.id}/approve", None).status_code == 503, "nobody would carry it out"
     with desk.database.read() as session:
         assert session.scalars(select(EventRow)).all() == []
+
+
+@sqlite_only
+def test_a_purge_that_is_planned_again_under_its_key_is_the_same_one(desk: Desk, seat: Seat) -> None:
+    key = {"Idempotency-Key": "purge-4711"}
+    first = seat.post("/purges", purge_policy(), **key)
+    again = seat.post("/purges", purge_policy(), **key)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.get_json() == first.get_json()
+    assert again.headers["Location"] == first.headers["Location"]
+    other = seat.post("/purges", purge_policy(interactionType="email"), **key)
+    assert other.status_code == 409
+    assert "Idempotency-Key" in other.get_json()["detail"]
+    somebody = desk.sits(Role.OPERATOR, person="jo").post("/purges", purge_policy(interactionType="email"), **key)
+    assert somebody.status_code == 201, "a key is its asker's own"
+    assert len(seat.get("/purges").get_json()["items"]) == 2

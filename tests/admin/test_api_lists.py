@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import pytest
+from sqlalchemy import delete, insert
 
 from bridge.admin.access import Role
 from bridge.clock import new_id, rfc3339
-from bridge.tables import RejectionRow
+from bridge.lists.walk import EXAMINED
+from bridge.tables import RejectionRow, core
 from tests.admin.desk import Desk
-from tests.admin.stock import TYPES, ids, stock
+from tests.admin.stock import TYPES, id_at, ids, stock
 from tests.outbox.yard import FakeDestination, dispatcher, owe
 
-LISTS = ("/events", "/deliveries", "/replays", "/rejections", "/audit", "/tokens")
+LISTS = (
+    *("/events", "/deliveries", "/replays", "/rejections", "/audit", "/tokens"),
+    *("/commands", "/destinations", "/lanes", "/purges"),
+)
 sqlite_only = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
@@ -150,6 +156,41 @@ def test_a_wrong_query_names_every_field(desk: Desk) -> None:
         assert errors == {("limit", "range"), ("frob", "unknown")}, path
 
 
+@sqlite_only
+def test_a_limit_too_large_and_a_cursor_that_is_none_are_refused_by_every_list(desk: Desk) -> None:
+    seat = desk.sits(Role.ADMIN)
+    for path in LISTS:
+        for field, wrong in (("limit", "501"), ("limit", "-1"), ("cursor", "nonsense"), ("cursor", "A" * 28)):
+            answer = seat.get(path, **{field: wrong})
+            assert answer.status_code == 422, (path, field, wrong)
+            assert {one["field"] for one in answer.get_json()["errors"]} == {field}, (path, wrong)
+
+
+@sqlite_only
+def test_an_operation_that_takes_no_query_says_so(desk: Desk) -> None:
+    answer = desk.sits(Role.VIEWER).get("/overview", verbose="1")
+    assert answer.status_code == 422
+    assert [(one["field"], one["rule"]) for one in answer.get_json()["errors"]] == [("verbose", "unknown")]
+
+
+def test_pages_join_while_rows_are_added_and_removed(desk: Desk) -> None:
+    for number in range(6):
+        owe(desk.database, desk.clock.now(), subject=f"conversation:{number}")
+        reject(desk, "too-large")
+        desk.token(Role.VIEWER)  # its audit entry
+    seat = desk.sits(Role.VIEWER)
+    for path, table in (("/rejections", RejectionRow), ("/events", None), ("/deliveries", None), ("/audit", None)):
+        before = [one["id"] for page in seat.pages(path) for one in page]
+        first = seat.get(path, limit=2).get_json()
+        owe(desk.database, desk.clock.now(), subject="conversation:new")
+        reject(desk, "not-json")
+        if table is not None:  # the very row that the cursor names
+            with desk.database.write() as session:
+                session.execute(delete(table).where(table.id == first["items"][-1]["id"]))
+        rest = seat.get(path, limit=500, cursor=first["next"]).get_json()["items"]
+        assert [one["id"] for one in first["items"] + rest] == before, path
+
+
 #: Path, query, and the field that is wrong in it.
 WRONG_VALUES: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("/events", {"limit": "501"}, "limit"),
@@ -208,3 +249,27 @@ def test_times_far_away_are_no_trouble(desk: Desk) -> None:
     assert len(seat.get("/events", since=begin, until=end).get_json()["items"]) == len(made.events)
     assert seat.get("/events", since=end).get_json()["items"] == []
     assert seat.get("/events", until=begin).get_json()["items"] == []
+
+
+@sqlite_only
+def test_a_page_that_has_looked_far_enough_is_short_and_goes_on(desk: Desk) -> None:
+    rng, now = Random(1), desk.clock.now()
+    rows = [
+        {
+            "id": id_at(now - timedelta(seconds=number), rng),
+            "at": now - timedelta(seconds=number),
+            "source": "genesys",
+            "cause": "rare" if number == EXAMINED + 1 else "too-large",
+            "status": 413,
+            "address": "192.0.2.1",
+            "size": 1,
+        }
+        for number in range(EXAMINED + 5)
+    ]
+    with desk.database.write() as session:
+        session.connection().execute(insert(core(RejectionRow)), rows)
+    seat = desk.sits(Role.VIEWER)
+    first = seat.get("/rejections", cause="rare").get_json()
+    assert (first["items"], first["next"] is None) == ([], False)
+    second = seat.get("/rejections", cause="rare", cursor=first["next"]).get_json()
+    assert ([one["cause"] for one in second["items"]], second["next"]) == (["rare"], None)

@@ -92,6 +92,8 @@ def test_over_the_api_it_is_counted_ordered_and_noted(desk: Desk) -> None:
     assert seat.post("/deliveries/cancel", {"filter": wanted}).status_code == 422
     assert seat.post("/deliveries/cancel", {"filter": {"state": "dead"}, **WHY}).status_code == 422
     assert seat.post("/deliveries/cancel", {"filter": wanted, "cursor": "x", **WHY}).status_code == 422
+    answered = {"filter": {**wanted, "status": 503}, **WHY}
+    assert seat.post("/deliveries/cancel", answered).get_json() == {"cancelled": 0, "skipped": 0, "next": None}
     answer = seat.post("/deliveries/cancel", {"filter": wanted, **WHY})
     assert answer.get_json() == {"cancelled": 3, "skipped": 0, "next": None}
     assert states(desk.database) == ["cancelled"] * 3

@@ -10,8 +10,7 @@ from sqlalchemy import delete
 
 from bridge.admin.search.minutes import Minute, Minutes
 from bridge.admin.search.sources import FoundSource, find_sources
-from bridge.admin.search.unsealed import unsealed_entries
-from bridge.audit.seal import ENOUGH, SETTLES_WITHIN, seal
+from bridge.audit.seal import ENOUGH, SETTLES_WITHIN, seal, unsealed_count
 from bridge.audit.signing import AuditSigner
 from bridge.database import Database
 from bridge.settings.model import SourceSettings, VerifySettings
@@ -155,9 +154,9 @@ def test_entries_behind_the_newest_seal_are_unsealed(database: Database, clock: 
     for number in range(ENOUGH):
         put_entry(database, rng, long_ago + timedelta(milliseconds=number), "x")
     with database.read() as session:
-        assert unsealed_entries(session) == ENOUGH
+        assert unsealed_count(session) == ENOUGH
     with database.write() as session:
         assert seal(session, AuditSigner(b"a key for tests"), now=clock.now()) is not None
     put_entry(database, rng, clock.now(), "x")
     with database.read() as session:
-        assert unsealed_entries(session) == 1
+        assert unsealed_count(session) == 1

@@ -17,23 +17,26 @@ from bridge.admin.search.rarity import FEW
 from bridge.clock import new_id
 from bridge.database import Database
 from bridge.errors import NotFound
+from bridge.lists.walk import EXAMINED
 from bridge.outbox.contract import ClaimedDelivery, Delivered, Outcome, Rejected
 from tests.admin.stock import DESTINATIONS, SUBJECTS, TYPES, Stock, crowd, ids, stock
 from tests.fakes import FakeClock
 from tests.outbox.yard import FakeDestination, dispatcher, owe
 
 
-def everything(database: Database, wanted: DeliveryFilter, now: datetime, *, limit: int = 7) -> list[FoundDelivery]:
+def everything(
+    database: Database, wanted: DeliveryFilter, now: datetime, *, limit: int = 7, examined: int = EXAMINED
+) -> list[FoundDelivery]:
     """All pages of what is wanted."""
     found: list[FoundDelivery] = []
-    request = PageRequest(limit=limit)
+    request = PageRequest(limit=limit, examined=examined)
     while True:
         with database.read() as session:
             page = find_deliveries(session, wanted, request, now=now)
         found += page.items
         if page.next is None:
             return found
-        assert len(page.items) == limit
+        assert len(page.items) == limit or examined < EXAMINED
         request = replace(request, before_id=read_cursor("deliveries", page.next))
 
 
@@ -142,8 +145,29 @@ def test_a_page_costs_the_same_however_many_deliveries_there_are(database: Datab
         DeliveryFilter(until=long_ago),
         DeliveryFilter(until=long_ago, state="delivered"),
         DeliveryFilter(since=now, until=now + timedelta(days=1)),
+        DeliveryFilter(status=599),
+        DeliveryFilter(status=599, destination="erp"),
+        DeliveryFilter(status=599, state="delivered"),
+        DeliveryFilter(error_class="none.such", destination="erp"),
+        DeliveryFilter(type=TYPES[0], state="dead"),
+        DeliveryFilter(type=TYPES[0], status=599),
     ):
-        assert steps(database, wanted, now) < 6000, wanted
+        assert steps(database, wanted, now) < 15_000, wanted
+
+
+def test_a_short_page_goes_on_until_all_is_found(database: Database, clock: FakeClock) -> None:
+    now = clock.now()
+    made = stock(now, events=200).put(database)
+    for wanted in (
+        DeliveryFilter(status=503),
+        DeliveryFilter(status=503, destination="erp"),
+        DeliveryFilter(error_class="status", destination="crm"),
+        DeliveryFilter(status=200, until=now - timedelta(minutes=700)),
+        DeliveryFilter(state="dead", status=503, since=now - timedelta(minutes=700)),
+        DeliveryFilter(state="pending", since=now - timedelta(minutes=100)),
+    ):
+        found = everything(database, wanted, now, limit=5, examined=20)
+        assert [one.id for one in found] == expected(made, wanted, now), wanted
 
 
 def steps(database: Database, wanted: DeliveryFilter, now: datetime) -> int:
@@ -158,7 +182,7 @@ def steps(database: Database, wanted: DeliveryFilter, now: datetime) -> int:
     with database.read() as session:
         driver: Any = session.connection().connection.driver_connection
         driver.set_progress_handler(count, 100)
-        find_deliveries(session, wanted, PageRequest(), now=now)
+        find_deliveries(session, wanted, PageRequest(examined=100), now=now)
         driver.set_progress_handler(None, 0)
     return counted
 

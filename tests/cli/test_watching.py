@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
 import pytest
 
 from bridge.admin.search.delivery_ids import DeliveryFilter
-from bridge.admin.search.events import EventFilter, FoundEvent, find_events
+from bridge.admin.search.events import LISTED, EventFilter, FoundEvent, find_events
 from bridge.admin.search.pages import Page, PageRequest
 from bridge.cli.delivery_feed import DeliveryFeed
 from bridge.cli.watching import Changes, Lines, Newest
@@ -28,19 +29,23 @@ from tests.processes import BridgeFolder
 from tests.receivers import Receiver
 
 
-def newest_events(database: Database, clock: FakeClock, *, first: int = 50) -> Newest[FoundEvent]:
+def newest_events(
+    database: Database, clock: FakeClock, *, first: int = 50, text: str | None = None, examined: int = 1000
+) -> Newest[FoundEvent]:
     def page(which: PageRequest) -> Page[FoundEvent]:
+        asked = replace(which, examined=examined)
         with database.read() as session:
-            return find_events(session, EventFilter(), which, masking=MASKING, vault=VAULT, now=clock.now())
+            wanted = EventFilter(text=text)
+            return find_events(session, wanted, asked, masking=MASKING, vault=VAULT, now=clock.now())
 
-    return Newest(page, lambda one: one.id, first=first)
+    return Newest(LISTED, page, lambda one: one.id, first=first)
 
 
-def put(database: Database, clock: FakeClock, *seconds_ago: float) -> list[str]:
+def put(database: Database, clock: FakeClock, *seconds_ago: float, subject: str = "record:Item/1") -> list[str]:
     """Commit events whose ids were made so long ago; gives the ids in that order."""
     (row,) = stock(clock.now(), events=1).events
     ids = [id_at(clock.now() - timedelta(seconds=ago), Random(str(ago))) for ago in seconds_ago]
-    Stock(events=[{**row, "id": one} for one in ids]).put(database)
+    Stock(events=[{**row, "id": one, "subject": subject} for one in ids]).put(database)
     return ids
 
 
@@ -76,6 +81,18 @@ def test_more_than_a_page_between_two_looks_all_appear(database: Database, clock
     clock.advance(60)
     again = put(database, clock, *(30 - number / 10 for number in range(250)))
     assert ids(look()) == again
+
+
+def test_what_is_rare_appears_though_the_pages_before_it_are_empty(database: Database, clock: FakeClock) -> None:
+    (rare,) = put(database, clock, 90, subject="record:Item/rare")
+    put(database, clock, *range(80, 60, -1))
+    look = newest_events(database, clock, first=1, text="rare", examined=4)
+    assert ids(look()) == [rare]
+    assert look() == []
+    (again,) = put(database, clock, 30, subject="record:Item/rare")
+    put(database, clock, *range(29, 5, -1))
+    assert ids(look()) == [again]
+    assert look() == []
 
 
 def reject(_: ClaimedDelivery) -> Outcome:

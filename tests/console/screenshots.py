@@ -24,7 +24,7 @@ from bridge.settings.load import load_settings
 from tests.admin.desk import Desk
 from tests.console.browser import chromium, enter, served
 from tests.console.situations import LIST_PAGES, SITUATIONS, Situation
-from tests.fakes import FakeClock
+from tests.fakes import SECRET_KEY, FakeClock
 
 CONFIGURATION = """
 [sources.genesys]
@@ -115,7 +115,7 @@ def _bridge(situation: Situation) -> Iterator[tuple[str, str, Mapping[str, str]]
         environment = {
             "BRIDGE_CONFIG": f"{folder}/bridge.toml",
             "DATABASE_URL": database_url,
-            "BRIDGE_SECRET_KEY": "a key for pictures, long enough for that",
+            "BRIDGE_SECRET_KEY": SECRET_KEY,
             "SECRET": "a secret of a sender, long enough for that",
             "GENESYS_REGION": "mypurecloud.de",
             "GENESYS_CLIENT_ID": "an-organisation",

@@ -161,9 +161,10 @@ def _failing(now: datetime) -> Callable[[Random, str, datetime], Fate]:
             return Fate(state="pending", tries=())
         if destination != "erp" or at < now - OUTAGE:
             return all_well(rng, destination, at)
-        if rng.random() < 0.22:
+        if rng.random() < 0.22 and at < now - MINUTE:
             return Fate(state="dead", tries=(OVERLOADED, _REFUSED), is_blocked=rng.random() < 0.3)
-        return Fate(state="pending", tries=tuple(rng.choices((OVERLOADED, _TIMEOUT), k=rng.randrange(3, 8))))
+        tries = rng.randrange(3, 8) if at < now - 4 * MINUTE else int(at < now - MINUTE)  # none lies ahead
+        return Fate(state="pending", tries=tuple(rng.choices((OVERLOADED, _TIMEOUT), k=tries)))
 
     return fate
 

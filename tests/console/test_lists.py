@@ -7,7 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.admin.access import Role
+from bridge.admin.access import Caller, Role
+from bridge.admin.api.deliveries import list_deliveries
+from bridge.admin.api.entrance import Call, installed_rooms
+from bridge.admin.api.queries import Listing
+from bridge.admin.console.queries import first_found
+from bridge.admin.search.deliveries import LISTED
+from bridge.admin.search.delivery_ids import DeliveryFilter
+from bridge.admin.search.pages import PageRequest
 from tests.admin.desk import Desk
 from tests.admin.stock import stock
 from tests.console import scenes
@@ -113,3 +120,14 @@ def test_no_page_has_script_or_style_in_it(desk: Desk) -> None:
         assert page.all("style") == []
         for tag, attributes in page.elements:
             assert not [name for name in attributes if name == "style" or name.startswith("on")], tag
+
+
+def test_nobody_clicks_through_pages_on_which_nothing_is(desk: Desk) -> None:
+    now = desk.clock.now()
+    stock(now, events=60).put(desk.database)
+    eva = Caller(token_id="t", person="eva", role=Role.VIEWER, destination=None, last_used_at=now)
+    call = Call(rooms=installed_rooms(desk.app), caller=eva, now=now)
+    asked = Listing(filter=DeliveryFilter(status=503, destination="crm"), page=PageRequest(examined=5))
+    assert not list_deliveries(call, asked).items
+    found = first_found(list_deliveries, LISTED, call, asked).items
+    assert {(one.destination, one.last_status) for one in found} == {("crm", 503)}

@@ -144,6 +144,8 @@ def test_all_that_match_are_counted_then_cancelled(desk: Desk) -> None:
     inputs = [one for one in Page(page).all("input") if one.get("type") == "hidden" and one.get("name") != "form_key"]
     fields = {str(one["name"]): str(one["value"]) for one in inputs}
     assert visitor.post("/deliveries/cancellation", **fields).status_code == 422
+    answered = visitor.post("/deliveries/cancellation", **fields, status="503", reason=WHY).text
+    assert "0 deliver" in answered
     done = visitor.post("/deliveries/cancellation", **fields, reason=WHY).text
     assert f"{matched} deliver" in done
     assert "Go on" not in done

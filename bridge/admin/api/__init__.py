@@ -1,4 +1,4 @@
-"""The API below `/api/v1`, and its OpenAPI document at `/api/openapi.json`. It may not hold a use case of its own."""
+"""The API below `/api/v1`, told by `/api/openapi.json` and `/api/docs`. It may not hold a use case of its own."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ from bridge.admin.api import (
 from bridge.admin.api import commands as given_commands
 from bridge.admin.api.entrance import Rooms, install_rooms
 from bridge.admin.api.openapi import BridgeApi
+from bridge.admin.api.webhooks import describe_receiving, describe_sending
+from bridge.admin.docs import make_docs
 from bridge.admin.lookout import Lookout
 from bridge.admin.reparsing import Reparser
 from bridge.admin.throttle import WrongTokens
@@ -83,8 +85,12 @@ def make_api(
     )
     install_rooms(app, rooms)
     api = BridgeApi(app)
+    describe_receiving(api)
+    describe_sending(api)
+    # In the order in which somebody who integrates reads.
     for room in (
-        *(overview, events, deliveries, replays, destinations, lanes),
-        *(changes, given_commands, purges, legal_holds, erasing, rejections, audit, tokens, receivers),
+        *(receivers, changes, given_commands, purges, legal_holds, erasing, events, deliveries, replays),
+        *(destinations, lanes, overview, rejections, audit, tokens),
     ):
         api.register_blueprint(room.blueprint)
+    make_docs(app, api.spec.to_dict())

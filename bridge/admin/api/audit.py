@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from bridge.admin.access import Right
+from bridge.admin.api.audit_shapes import AuditEntrySchema, AuditExportSchema, AuditPageSchema, VerificationSchema
 from bridge.admin.api.entrance import Call
 from bridge.admin.api.openapi import ApiBlueprint
 from bridge.admin.api.operation import Answer, Lines, operation
-from bridge.admin.api.queries import AuditFilter, AuditQuerySchema, ExternalHeadSchema, Listing
-from bridge.admin.api.shapes import AuditEntrySchema, AuditExportSchema, AuditPageSchema, VerificationSchema
+from bridge.admin.api.queries import AuditQuerySchema, ExternalHeadSchema, Listing
 from bridge.admin.search.pages import Page, cut
 from bridge.audit.export import exported
-from bridge.audit.search import get_entry, hashes_of, list_entries
+from bridge.audit.search import AuditFilter, get_entry, hashes_of, list_entries
 from bridge.audit.verify import ExternalHead, Verification, verify
 from bridge.tables import AuditEntryRow
 
@@ -28,17 +28,22 @@ def list_audit(call: Call, asked: Listing[AuditFilter]) -> Page[dict[str, Any]]:
     """
     page = asked.page
     with call.rooms.database.read() as session:
-        rows = list_entries(session, **vars(asked.filter), before_id=page.before_id, limit=page.limit + 1)
-        hashes = hashes_of(session, [row.id for row in rows])
-    shown = [_shown(row, hashes.get(row.id)) for row in rows]
-    return cut(AuditQuerySchema.listed, page, shown, lambda entry: str(entry["id"]))
+        found = list_entries(
+            session, asked.filter, before_id=page.before_id, limit=page.limit + 1, examined=page.examined
+        )
+        hashes = hashes_of(session, [row.id for row in found.rows])
+    shown = [_shown(row, hashes.get(row.id)) for row in found.rows]
+    return cut(AuditQuerySchema.listed, page, shown, lambda entry: str(entry["id"]), floor=found.floor)
 
 
 @operation(
     blueprint, "GET", "/audit/<uuid:entry_id>", right=Right.LOOK, answers={200: AuditEntrySchema}, refusals=[404]
 )
 def get_audit_entry(call: Call, entry_id: str) -> dict[str, Any]:
-    """One audit entry"""
+    """One audit entry
+
+    `hash` is its place in the signed chain; null until it is sealed, some seconds after it was written.
+    """
     with call.rooms.database.read() as session:
         return _shown(get_entry(session, entry_id), hashes_of(session, [entry_id]).get(entry_id))
 

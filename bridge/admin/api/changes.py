@@ -36,7 +36,10 @@ blueprint = ApiBlueprint("changes", __name__, description="What is to be changed
     refusals=REFUSALS,
 )
 def update_interaction(call: Call, manner: Manner, wish: Wish, interaction_id: str) -> Answer:
-    """Set attributes or the disposition of an interaction, enriched from the CRM"""
+    """Set attributes or the disposition of an interaction, enriched from the CRM
+
+    The CRM is asked about the customer first, and what it says goes along with your attributes.
+    """
     return give(call, INTERACTION_UPDATE, wish, manner, interaction_id=interaction_id)
 
 
@@ -79,7 +82,7 @@ def merge_interactions(call: Call, manner: Manner, wish: Wish) -> Answer:
 @operation(
     blueprint,
     "PUT",
-    "/records/<string:schema>/<path:record_id>",
+    "/records/<string:schema>/<record:record_id>",
     right=Right.COMMAND,
     headers=MannerSchema,
     body=RecordUpdateSchema,
@@ -104,5 +107,8 @@ def update_record(call: Call, manner: Manner, wish: Wish, schema: str, record_id
     refusals=(404, 422, 503),
 )
 def get_record_history(call: Call, schema: str, record_id: str) -> dict[str, object]:
-    """Every change of a record, read from Genesys now"""
+    """Every change of a record, read from Genesys now
+
+    Nothing is kept here: 503 where Genesys does not answer.
+    """
     return {"items": call.rooms.commands.history.entries(schema, record_id), "next": None}

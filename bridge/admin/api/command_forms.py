@@ -14,8 +14,8 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load
 
-from bridge.admin.api.fields import Choice, Line, Moment
-from bridge.admin.api.queries import LONGEST_SUBJECT, PageQuerySchema
+from bridge.admin.api.fields import Choice, Line, Moment, told
+from bridge.admin.api.queries import LONGEST_SUBJECT, OrderSchema, PageQuerySchema, since, until
 from bridge.commands.search import CommandFilter
 from bridge.commands.waiting import LONGEST_WAIT_SECONDS
 from bridge.errors import FieldError
@@ -30,6 +30,9 @@ from bridge.genesys.purge_policy import (
 )
 from bridge.intake import tracing
 from bridge.violations import Violation
+
+# Schemas are declarations: their examples are written once and never changed.
+# ruff: noqa: RUF012
 
 COMMAND_STATES = ("accepted", "running", "succeeded", "failed", "cancelled")
 #: Visible ASCII, so that every client and proxy hands it on as it is.
@@ -59,8 +62,8 @@ class Manner:
     traceparent: str | None
 
 
-class MannerSchema(Schema):
-    """The headers of a request that gives a command."""
+class KeySchema(Schema):
+    """The header of a request that may be sent again."""
 
     class Meta:
         unknown = EXCLUDE
@@ -69,18 +72,27 @@ class MannerSchema(Schema):
         data_key="Idempotency-Key",
         load_default=None,
         metadata={
-            "description": "The same key and body again give the same command, and not a second one.",
+            "description": "The same key and body again give the same one, and not a second one.",
+            "examples": ["order-4711-1"],
             "minLength": 1,
             "maxLength": 255,
+            "pattern": "^[!-~]+$",
         },
     )
+
+
+class MannerSchema(KeySchema):
+    """The headers of a request that gives a command."""
+
     prefer = fields.String(
         data_key="Prefer",
         load_default=None,
-        metadata={"description": f"`wait=N` waits for the end, at most {LONGEST_WAIT_SECONDS} seconds."},
+        metadata=told(f"`wait=N` waits for the end, at most {LONGEST_WAIT_SECONDS} seconds.", "wait=5"),
     )
-    correlation_id = fields.String(data_key="X-Correlation-ID", load_default=None)
-    traceparent = fields.String(load_default=None, metadata={"description": "W3C trace context."})
+    correlation_id = fields.String(
+        data_key="X-Correlation-ID", load_default=None, metadata=told("Handed on to every request that it leads to.")
+    )
+    traceparent = fields.String(load_default=None, metadata=told("W3C trace context, handed on."))
 
     @post_load
     def _make(self, given: dict[str, Any], **_: Any) -> Manner:
@@ -103,7 +115,7 @@ class Wish:
     violations: tuple[FieldError, ...]
 
 
-class WishSchema(Schema):
+class WishSchema(OrderSchema):
     """The base of the bodies of commands. Its fields describe; what they are worth is the operation's to say."""
 
     def load(self, data: Any, **_: Any) -> Wish:
@@ -121,17 +133,23 @@ class WishSchema(Schema):
         )
 
 
+_AN_ID: Mapping[str, Any] = {"minLength": 1, "maxLength": 255}
+
+
 def _of_type(
-    kind: str, description: str, *, required: bool = False, named: str | None = None, **more: object
+    kind: str | list[str], description: str, *, required: bool = False, named: str | None = None, **more: object
 ) -> fields.Raw:
     """A field for the document; `named` where Python has another use for its name."""
     return fields.Raw(required=required, data_key=named, metadata={"type": kind, "description": description, **more})
 
 
 class InteractionUpdateSchema(WishSchema):
-    customer_id = _of_type("string", "Whose interaction it is: the CRM is asked about them.", required=True)
-    attributes = _of_type("object", "Strings by name.", additionalProperties={"type": "string"})
-    disposition_code = _of_type("string", "How the interaction ended.")
+    customer_id = _of_type("string", "Whose interaction it is: the CRM is asked about them.", required=True, **_AN_ID)
+    attributes = _of_type(
+        "object", "Strings by name; needed unless there is a disposition_code.", additionalProperties={"type": "string"}
+    )
+    disposition_code = _of_type("string", "How the interaction ended.", minLength=1)
+    example = {"customer_id": "cust-1", "attributes": {"tier": "gold"}, "disposition_code": "resolved"}
 
 
 class ConversationUpdateSchema(WishSchema):
@@ -142,6 +160,7 @@ class ConversationUpdateSchema(WishSchema):
         additionalProperties={"type": ["string", "integer", "boolean"]},
     )
     participant = _of_type("string", "Whose attributes they are, where the API profile keeps them per participant.")
+    example = {"attributes": {"tier": "gold", "orders": 3}}
 
 
 class MergeSchema(WishSchema):
@@ -153,7 +172,7 @@ class MergeSchema(WishSchema):
         items={
             "type": "object",
             "required": ["id", "type"],
-            "properties": {"id": {"type": "string"}, "type": {"type": "string"}},
+            "properties": {"id": {"type": "string", **_AN_ID}, "type": {"type": "string", "minLength": 1}},
         },
     )
     dedupe = _of_type(
@@ -161,20 +180,25 @@ class MergeSchema(WishSchema):
         "What counts as the same interaction twice.",
         properties={
             "same_id": {"type": "boolean", "default": True},
-            "window_seconds": {"type": "integer", "minimum": 0},
+            "window_seconds": {"type": "integer", "minimum": 0, "description": "Seconds."},
         },
     )
+    example = {
+        "interactions": [{"id": "voice-1001", "type": "voice"}, {"id": "chat-1002", "type": "chat"}],
+        "dedupe": {"same_id": True, "window_seconds": 0},
+    }
 
 
 class RecordUpdateSchema(WishSchema):
     version = _of_type("integer", "The version that you saw; 0 is one.", required=True, minimum=0)
     values = _of_type("object", "The record's fields by name.", required=True, named="fields")
-    tags = _of_type("array", "Kept with the change.", items={"type": "string"}, default=["api-update"])
+    tags = _of_type("array", "Kept with the change.", items={"type": "string", "minLength": 1}, default=["api-update"])
     on_conflict = _of_type("string", "What to do where somebody was faster.", enum=CONFLICT_CHOICES, default="fail")
+    example = {"version": 7, "fields": {"quantity": 4}, "on_conflict": "retry"}
 
 
 class PurgePolicySchema(WishSchema):
-    type = _of_type("string", "", required=True, named="interactionType", enum=INTERACTION_TYPES)
+    type = _of_type("string", "Of the interactions.", required=True, named="interactionType", enum=INTERACTION_TYPES)
     range = _of_type(
         "object",
         "ISO 8601 with zone; the end must lie at least `retentionDays` in the past.",
@@ -185,23 +209,34 @@ class PurgePolicySchema(WishSchema):
             "end": {"type": "string", "format": "date-time"},
         },
     )
-    retention = _of_type("integer", "", required=True, named="retentionDays", minimum=0, maximum=MOST_RETENTION_DAYS)
-    classification = _of_type("string", "", required=True, enum=CLASSIFICATIONS)
-    purge_type = _of_type("string", "", required=True, named="purgeType", enum=PURGE_TYPES)
+    retention = _of_type(
+        "integer", "Days.", required=True, named="retentionDays", minimum=0, maximum=MOST_RETENTION_DAYS
+    )
+    classification = _of_type("string", "Of what is purged.", required=True, enum=CLASSIFICATIONS)
+    purge_type = _of_type("string", "For good, or not.", required=True, named="purgeType", enum=PURGE_TYPES)
     reason = _of_type("string", "Why, for governance.", required=True, minLength=FEWEST_REASON_CHARACTERS)
-    filters = _of_type("object", "`{attributes: {name: value}}`: only interactions that have all of these.")
+    filters = _of_type(["object", "null"], "`{attributes: {name: value}}`: only interactions that have all of these.")
     everything = _of_type("boolean", "Must be true where the filter takes everything of that type and time.")
+    example = {
+        "interactionType": "chat",
+        "dateRange": {"start": "2023-01-01T00:00:00Z", "end": "2023-02-01T00:00:00Z"},
+        "retentionDays": 365,
+        "classification": "internal",
+        "purgeType": "permanent",
+        "reason": "retention has ended for these chats",
+        "everything": True,
+    }
 
 
 class CommandQuerySchema(PageQuerySchema):
     listed = "commands"
     filter_type = CommandFilter
 
-    operation = Choice(sorted(COMMANDS))
-    subject = Line(longest=LONGEST_SUBJECT)
-    state = Choice(COMMAND_STATES)
-    since = Moment()
-    until = Moment()
+    operation = Choice(sorted(COMMANDS), metadata=told("What was asked."))
+    subject = Line(longest=LONGEST_SUBJECT, metadata=told("Exactly.", "conversation:conv-2001"))
+    state = Choice(COMMAND_STATES, metadata=told("`accepted` and `running` are on their way."))
+    since = since("created_at")
+    until = until("created_at")
 
 
 class PurgeQuerySchema(PageQuerySchema):
@@ -215,8 +250,8 @@ class Span:
 
 
 class SpanQuerySchema(Schema):
-    since = Moment(load_default=None, metadata={"description": "By default a day before `until`."})
-    until = Moment(load_default=None, metadata={"description": "By default now."})
+    since = Moment(load_default=None, metadata=told("By default a day before `until`.", "2026-04-30T10:00:00Z"))
+    until = Moment(load_default=None, metadata=told("By default now.", "2026-05-01T10:00:00Z"))
 
     @post_load
     def _make(self, given: dict[str, Any], **_: Any) -> Span:

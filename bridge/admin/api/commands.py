@@ -33,22 +33,29 @@ def get_commands(call: Call, asked: Listing[CommandFilter]) -> Page[CommandView]
     page = asked.page
     wanted = CommandFilter(**{**vars(asked.filter), "own": _own(call.caller)})
     with call.rooms.database.read() as session:
-        found = list_commands(session, wanted, before_id=page.before_id, limit=page.limit + 1)
-    return cut(CommandQuerySchema.listed, page, found, lambda command: command.id)
+        found = list_commands(session, wanted, before_id=page.before_id, limit=page.limit + 1, examined=page.examined)
+    return cut(CommandQuerySchema.listed, page, found.items, lambda command: command.id, floor=found.floor)
 
 
 @operation(
     blueprint, "GET", "/commands/<uuid:command_id>", right=Right.FOLLOW, answers={200: CommandSchema}, refusals=[404]
 )
 def get_command(call: Call, command_id: str) -> CommandView:
-    """One command with its steps, its result or its error"""
+    """One command with its steps, its result or its error
+
+    This is what `status_url` leads to. `accepted` and `running` are on their way, the other states are final. A sender
+    sees the commands of its own destination.
+    """
     with call.rooms.database.read() as session:
         return read_command(session, command_id, own=_own(call.caller))
 
 
 @operation(blueprint, "GET", "/commands/summary", right=Right.LOOK, query=SpanQuerySchema, answers={200: SummarySchema})
 def get_summary(call: Call, span: Span) -> dict[str, object]:
-    """Per operation: how many, how fast, with how many retries, conflicts and violations"""
+    """How the commands went, by operation
+
+    `violations` counts commands that Genesys refused for what stands in them.
+    """
     until = span.until or call.now
     since = span.since or until - SUMMARY_SPAN
     if since >= until:

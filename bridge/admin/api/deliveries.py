@@ -6,27 +6,25 @@ from sqlalchemy.orm import Session
 
 from bridge import signals
 from bridge.admin.access import Right
-from bridge.admin.api.entrance import Call
-from bridge.admin.api.openapi import ApiBlueprint
-from bridge.admin.api.operation import operation
-from bridge.admin.api.queries import (
+from bridge.admin.api.delivery_queries import (
     CancelFilterSchema,
     CancelOrder,
     CancelOrderSchema,
     DeliveryQuerySchema,
     DeliveryReplayOrder,
     DeliveryReplayOrderSchema,
-    Listing,
-    ReasonGiven,
-    ReasonSchema,
 )
-from bridge.admin.api.shapes import (
+from bridge.admin.api.delivery_shapes import (
     CancellableSchema,
     CancelStepSchema,
     DeliveryPageSchema,
     DeliveryWithAttemptsSchema,
     ReplayedDeliverySchema,
 )
+from bridge.admin.api.entrance import Call
+from bridge.admin.api.openapi import ApiBlueprint
+from bridge.admin.api.operation import operation
+from bridge.admin.api.queries import Listing, ReasonGiven, ReasonSchema
 from bridge.admin.cancelling import Cancellable, CancelStep, cancel_next, count_cancellable
 from bridge.admin.search.deliveries import LISTED, FoundDelivery, attempt_log, find_deliveries, show_delivery
 from bridge.admin.search.delivery_ids import DeliveryFilter
@@ -60,7 +58,10 @@ def list_deliveries(call: Call, asked: Listing[DeliveryFilter]) -> Page[FoundDel
     refusals=[404],
 )
 def get_delivery(call: Call, delivery_id: str) -> dict[str, object]:
-    """One delivery with its attempts"""
+    """One delivery with its attempts
+
+    What each try was answered, how long it took, and the SHA-256 of what was sent.
+    """
     with call.rooms.database.read() as session:
         return _with_attempts(session, call, delivery_id)
 
@@ -102,9 +103,20 @@ def replay_one_delivery(call: Call, order: DeliveryReplayOrder, delivery_id: str
     body=ReasonSchema,
     answers={200: DeliveryWithAttemptsSchema},
     refusals=[404, 409],
+    differs={
+        "state": "cancelled",
+        "attempts": 0,
+        "last_status": None,
+        "last_error": None,
+        "error_class": None,
+        "attempt_log": [],
+    },
 )
 def cancel_one_delivery(call: Call, order: ReasonGiven, delivery_id: str) -> dict[str, object]:
-    """Take a pending delivery out of its lane; it is never sent"""
+    """Take a pending delivery out of its lane; it is never sent
+
+    What waits behind it goes on. Refused with 409 where it has ended, or a try of it runs.
+    """
     with call.rooms.database.write() as session:
         cancel_delivery(
             session,
@@ -128,7 +140,10 @@ def cancel_one_delivery(call: Call, order: ReasonGiven, delivery_id: str) -> dic
     answers={200: CancellableSchema},
 )
 def count_deliveries(call: Call, wanted: DeliveryFilter) -> Cancellable:
-    """How many deliveries `POST /deliveries/cancel` would cancel with the same filter"""
+    """How many deliveries `POST /deliveries/cancel` would cancel with the same filter
+
+    Pending ones that are not being sent right now; more than 100000 are not counted.
+    """
     with call.rooms.database.read() as session:
         return count_cancellable(session, wanted, now=call.now)
 
@@ -144,8 +159,8 @@ def count_deliveries(call: Call, wanted: DeliveryFilter) -> Cancellable:
 def cancel_deliveries(call: Call, order: CancelOrder) -> CancelStep:
     """Cancel the pending deliveries that the filter selects, at most 2000 at once, the newest first
 
-    Send the order again with `next` as `cursor` until that is null. What is recorded after the first call is not
-    cancelled.
+    Send the order again with `next` as `cursor` until that is null, also where nothing was cancelled. What is recorded
+    after the first call is not cancelled.
     """
     after, cancelled, skipped = order.after, 0, 0
     for _ in range(STEPS_AT_ONCE):

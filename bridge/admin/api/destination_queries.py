@@ -7,11 +7,15 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, post_load
 
-from bridge.admin.api.fields import Choice, Flag, Line, Reason
-from bridge.admin.api.queries import PageQuerySchema
+from bridge.admin.api.fields import Choice, Flag, Line, Reason, told
+from bridge.admin.api.queries import OrderSchema, PageQuerySchema
+from bridge.admin.api.shapes import EVENT_ID
 from bridge.admin.search import destinations, lanes
 from bridge.admin.search.tries import Span
 from bridge.violations import Violation
+
+# Schemas are declarations: their examples are written once and never changed.
+# ruff: noqa: RUF012
 
 
 class DestinationQuerySchema(PageQuerySchema):
@@ -21,7 +25,7 @@ class DestinationQuerySchema(PageQuerySchema):
 class TriesQuerySchema(Schema):
     """Becomes the Span that is looked back over."""
 
-    over = Choice(list(Span), load_default=Span.HOUR.value)
+    over = Choice([str(one) for one in Span], load_default=Span.HOUR.value, metadata=told("How far back.", "day"))
 
     @post_load
     def _make(self, given: dict[str, Any], **_: Any) -> Span:
@@ -39,8 +43,8 @@ class LaneQuerySchema(PageQuerySchema):
     listed = lanes.LISTED
     filter_type = LaneFilter
 
-    destination = Line(longest=64)
-    blocked = Choice(("true",))
+    destination = Line(longest=64, metadata=told("Those of this one.", "erp"))
+    blocked = Choice(("true",), metadata=told("Only blocked ones are listed, with or without it."))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +54,10 @@ class LaneOrder:
     head: str | None
 
 
-class LaneOrderSchema(Schema):
+class LaneOrderSchema(OrderSchema):
     reason = Reason(required=True)
-    head = Line(longest=36, load_default=None)
+    head = Line(longest=36, load_default=None, metadata=told("Only while this delivery holds the lane."))
+    example = {"reason": "the record was mended in the ERP"}
 
     @post_load
     def _make(self, given: dict[str, Any], **_: Any) -> LaneOrder:
@@ -64,8 +69,9 @@ class TrialOrder:
     reason: str | None
 
 
-class TrialOrderSchema(Schema):
+class TrialOrderSchema(OrderSchema):
     reason = Reason(load_default=None)
+    example = {"reason": "is it back?"}
 
     @post_load
     def _make(self, given: dict[str, Any], **_: Any) -> TrialOrder:
@@ -79,10 +85,11 @@ class PreviewOrder:
     reason: str | None
 
 
-class PreviewOrderSchema(Schema):
-    event_id = Line(longest=36, required=True)
-    reveal = Flag(load_default=False)
+class PreviewOrderSchema(OrderSchema):
+    event_id = Line(longest=36, required=True, metadata=told("Of an event that was recorded."))
+    reveal = Flag(load_default=False, metadata=told("Unmasked; for the role approver, and with a `reason`."))
     reason = Reason(load_default=None)
+    example = {"event_id": EVENT_ID}
 
     @post_load
     def _make(self, given: dict[str, Any], **_: Any) -> PreviewOrder:

@@ -21,12 +21,12 @@ from bridge.admin.api.destination_shapes import (
     DestinationSchema,
     PreviewSchema,
     TrialSchema,
-    TriesSchema,
 )
 from bridge.admin.api.entrance import Call
 from bridge.admin.api.openapi import ApiBlueprint
 from bridge.admin.api.operation import operation
 from bridge.admin.api.queries import Listing, ReasonGiven, ReasonSchema
+from bridge.admin.api.tries_shapes import TriesSchema
 from bridge.admin.destinations import (
     KnownDestination,
     Trial,
@@ -71,7 +71,10 @@ def list_destinations(call: Call, asked: Listing[None]) -> Page[FoundDestination
     refusals=[404],
 )
 def get_destination(call: Call, name: str) -> FoundDestination:
-    """One destination with its state and figures"""
+    """One destination with its state and figures
+
+    As in the list.
+    """
     return call.rooms.lookout.destination(name, call.now)
 
 
@@ -100,9 +103,13 @@ def get_tries(call: Call, span: Span, name: str) -> TriesSeen:
     body=ReasonSchema,
     answers={200: DestinationSchema},
     refusals=[404, 409],
+    differs={"state": "paused", "paused_at": "2026-05-01T10:25:00Z", "paused_reason": "the ERP is being updated"},
 )
 def pause(call: Call, order: ReasonGiven, name: str) -> FoundDestination:
-    """Send it nothing until it is resumed; what it is owed waits, and its lanes cost nothing"""
+    """Send it nothing until it is resumed; what it is owed waits, and its lanes cost nothing
+
+    Refused with 409 where it is paused already.
+    """
     with call.rooms.database.write() as session:
         pause_destination(
             session,
@@ -125,7 +132,10 @@ def pause(call: Call, order: ReasonGiven, name: str) -> FoundDestination:
     refusals=[404, 409],
 )
 def resume(call: Call, order: ReasonGiven, name: str) -> FoundDestination:
-    """Send it again what it is owed"""
+    """Send it again what it is owed
+
+    Refused with 409 unless it is paused; one that `bridge.toml` pauses (`disabled`) is resumed there.
+    """
     with call.rooms.database.write() as session:
         resume_destination(
             session,

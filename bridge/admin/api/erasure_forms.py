@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_load
+from marshmallow import ValidationError, fields, post_load
 
-from bridge.admin.api.fields import Flag, Line, Moment, Reason
-from bridge.admin.api.queries import LONGEST_SUBJECT
+from bridge.admin.api.fields import Count, Flag, Line, Moment, Reason, told
+from bridge.admin.api.queries import LONGEST_SUBJECT, OrderSchema
 from bridge.admin.api.shapes import Shape
 from bridge.violations import Violation
+
+# Schemas are declarations: their examples are written once and never changed.
+# ruff: noqa: RUF012
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,15 +26,14 @@ class ErasureWish:
     dry_run: bool
 
 
-class ErasureOrderSchema(Schema):
+class ErasureOrderSchema(OrderSchema):
     """Exactly one of subject and customer; a reason unless it is a dry run."""
 
-    example: ClassVar[Mapping[str, object]] = {"customer": "eva@example.com", "dry_run": True}
-
-    subject = Line(longest=LONGEST_SUBJECT, load_default=None)
-    customer = Line(load_default=None)
+    subject = Line(longest=LONGEST_SUBJECT, load_default=None, metadata=told("Everything about exactly this."))
+    customer = Line(load_default=None, metadata=told("An id, a phone number or an e-mail address."))
     reason = Reason(load_default=None)
-    dry_run = Flag(load_default=False)
+    dry_run = Flag(load_default=False, metadata=told("Only count; needs no `reason`."))
+    example = {"customer": "eva@example.com", "dry_run": True}
 
     @post_load
     def _make(self, given: dict[str, Any], **_: Any) -> ErasureWish:
@@ -44,23 +45,40 @@ class ErasureOrderSchema(Schema):
 class DeliveredBeforeSchema(Shape):
     """What a destination has got, and we cannot recall."""
 
-    example: ClassVar[Mapping[str, Any]] = {
+    destination = fields.String()
+    deliveries = Count(metadata=told("How many it has got."))
+    first_at = Moment()
+    last_at = Moment()
+    example = {
         "destination": "crm",
         "deliveries": 12,
         "first_at": "2026-03-02T08:30:00Z",
         "last_at": "2026-05-01T10:15:00Z",
     }
 
-    destination = fields.String()
-    deliveries = fields.Integer()
-    first_at = Moment()
-    last_at = Moment()
-
 
 class ErasureReportSchema(Shape):
     """What was erased; of a dry run, what would be."""
 
-    example: ClassVar[Mapping[str, Any]] = {
+    dry_run = fields.Boolean(metadata=told("True: nothing was erased, this is what would be."))
+    subjects = fields.List(fields.String(), metadata=told("What was looked through: all that name the customer."))
+    events = Count(metadata=told("Events whose content was erased by this order."))
+    erased_before = Count(metadata=told("Events whose content had been erased before."))
+    delivered = fields.List(
+        fields.Nested(DeliveredBeforeSchema),
+        metadata=told("What was delivered already, by destination: it has to be erased there."),
+    )
+    cancelled = fields.Dict(
+        keys=fields.String(),
+        values=Count(),
+        metadata=told("Deliveries that will not be sent, by destination."),
+    )
+    in_flight = fields.Dict(
+        keys=fields.String(),
+        values=Count(),
+        metadata=told("Deliveries that were on their way, by destination: they may have arrived."),
+    )
+    example = {
         "dry_run": True,
         "subjects": ["conversation:4f1c2a7e"],
         "events": 12,
@@ -69,24 +87,3 @@ class ErasureReportSchema(Shape):
         "cancelled": {"erp": 1},
         "in_flight": {},
     }
-
-    dry_run = fields.Boolean(metadata={"description": "True: nothing was erased, this is what would be."})
-    subjects = fields.List(
-        fields.String(), metadata={"description": "What was looked through: all that name the customer."}
-    )
-    events = fields.Integer(metadata={"description": "Events whose content was erased by this order."})
-    erased_before = fields.Integer(metadata={"description": "Events whose content had been erased before."})
-    delivered = fields.List(
-        fields.Nested(DeliveredBeforeSchema),
-        metadata={"description": "What was delivered already, by destination: it has to be erased there."},
-    )
-    cancelled = fields.Dict(
-        keys=fields.String(),
-        values=fields.Integer(),
-        metadata={"description": "Deliveries that will not be sent, by destination."},
-    )
-    in_flight = fields.Dict(
-        keys=fields.String(),
-        values=fields.Integer(),
-        metadata={"description": "Deliveries that were on their way, by destination: they may have arrived."},
-    )

@@ -12,10 +12,10 @@ import orjson
 from bridge import signals
 from bridge.admin.access import Right
 from bridge.admin.api.entrance import Call
+from bridge.admin.api.event_shapes import EventPageSchema, EventSchema, RawBodySchema, ReparsedSchema
 from bridge.admin.api.openapi import ApiBlueprint
 from bridge.admin.api.operation import operation
 from bridge.admin.api.queries import EventQuerySchema, Listing, ReasonGiven, ReasonSchema
-from bridge.admin.api.shapes import EventPageSchema, EventSchema, RawBodySchema, ReparsedSchema
 from bridge.admin.reparsing import Reparsed
 from bridge.admin.search.events import EventFilter, FoundEvent, find_events, raw_body, show_event
 from bridge.admin.search.pages import Page
@@ -38,7 +38,10 @@ def list_events(call: Call, asked: Listing[EventFilter]) -> Page[FoundEvent]:
 
 @operation(blueprint, "GET", "/events/<uuid:event_id>", right=Right.LOOK, answers={200: EventSchema}, refusals=[404])
 def get_event(call: Call, event_id: str) -> FoundEvent:
-    """One event with what became of it"""
+    """One event with what became of it
+
+    With every delivery of it, whatever became of those.
+    """
     with call.rooms.database.read() as session:
         return show_event(session, event_id, masking=call.rooms.masking, vault=call.rooms.vault, now=call.now)
 
@@ -47,7 +50,10 @@ def get_event(call: Call, event_id: str) -> FoundEvent:
     blueprint, "GET", "/events/<uuid:event_id>/raw", right=Right.LOOK, answers={200: RawBodySchema}, refusals=[404, 410]
 )
 def get_raw_body(call: Call, event_id: str) -> dict[str, object]:
-    """The body an event came in, personal data masked"""
+    """The body an event came in, personal data masked
+
+    `sha256` is that of the exact bytes, so that it can be compared with what was sent.
+    """
     with call.rooms.database.read() as session:
         body = raw_body(session, event_id, call.rooms.vault)
     return {**_described(event_id, body), "revealed": False, "body": _masked(body, call.rooms.masking), "text": None}
@@ -61,9 +67,13 @@ def get_raw_body(call: Call, event_id: str) -> dict[str, object]:
     body=ReasonSchema,
     answers={200: RawBodySchema},
     refusals=[404, 410],
+    differs={"revealed": True, "body": {"customer": {"phoneNumber": "+4915112345689"}}, "text": "…"},
 )
 def reveal_raw_body(call: Call, asked: ReasonGiven, event_id: str) -> dict[str, object]:
-    """The exact body an event came in, unmasked; the audit keeps who asked and why"""
+    """The exact body an event came in, unmasked; the audit keeps who asked
+
+    The body is shown as text, and as JSON where it is. Needs a reason.
+    """
     with call.rooms.database.write() as session:
         body = raw_body(session, event_id, call.rooms.vault)
         call.note(session, "event.revealed", f"event:{event_id}", reason=asked.reason, eventId=event_id)

@@ -1,12 +1,13 @@
 """The kinds of values that the API takes and gives, strict: a number is no text, a text no number.
 
-They may not echo a value. Each says in its `metadata` what it checks, so that OpenAPI tells the same.
+They may not echo a value. Each says in its `metadata` what it checks, so that OpenAPI tells the same; what a value
+means, and an example of it, whoever uses the field adds with `metadata=told(…)`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,14 +20,47 @@ from bridge.violations import Violation
 _DIGITS = re.compile("[0-9]{1,9}")
 _TIMESTAMP = Timestamp()
 _LONGEST_REASON = 1000
+Metadata = Mapping[str, Any] | None
+# For OpenAPI, in the words of ECMA 262; what is checked is said in Python below.
+NO_CONTROL_CHARACTERS = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+_CONTROLS = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
+_NOT_BLANK = rf"^[^{_CONTROLS}]*[^{_CONTROLS}\s][^{_CONTROLS}]*$"
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+def told(meaning: str, *examples: object, **more: object) -> dict[str, Any]:
+    """The `metadata` of a field for OpenAPI: what it means, with its unit, and how it may look."""
+    return {"description": meaning, **({"examples": list(examples)} if examples else {}), **more}
+
+
+class Id(fields.String):
+    """A UUID as text; every one that the bridge makes is a UUIDv7. Only given, never taken."""
+
+    def __init__(self, *, metadata: Metadata = None, **options: Any) -> None:
+        super().__init__(metadata={"format": "uuid", **(metadata or {})}, **options)
+
+
+class Word(fields.String):
+    """One of several words, as it is given."""
+
+    def __init__(self, words: Iterable[str], *, metadata: Metadata = None, **options: Any) -> None:
+        enum: list[str | None] = [*words, *([None] if options.get("allow_none") else [])]
+        super().__init__(metadata={"enum": enum, **(metadata or {})}, **options)
+
+
+class Count(fields.Integer):
+    """A whole number from 0 on, as it is given."""
+
+    def __init__(self, *, metadata: Metadata = None, **options: Any) -> None:
+        super().__init__(metadata={"minimum": 0, **(metadata or {})}, **options)
 
 
 class Line(fields.String):
     """Text of 1 to `longest` characters without control characters."""
 
-    def __init__(self, *, longest: int = 255, **options: Any) -> None:
-        super().__init__(metadata={"minLength": 1, "maxLength": longest}, **options)
+    def __init__(self, *, longest: int = 255, metadata: Metadata = None, **options: Any) -> None:
+        checks = {"minLength": 1, "maxLength": longest, "pattern": NO_CONTROL_CHARACTERS}
+        super().__init__(metadata={**checks, **(metadata or {})}, **options)
         self._rule = Identifier(longest=longest)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
@@ -37,7 +71,9 @@ class Reason(fields.String):
     """Why somebody does something, in their words: text of 1 to 1000 characters, not blank; line ends are fine."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(metadata={"minLength": 1, "maxLength": _LONGEST_REASON, "pattern": r"\S"}, **options)
+        checks = {"minLength": 1, "maxLength": _LONGEST_REASON, "pattern": _NOT_BLANK}
+        meaning = told("Why, in a sentence: the audit keeps it.", "the receiver was mended")
+        super().__init__(metadata={**checks, **meaning}, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
         if not isinstance(value, str):
@@ -53,8 +89,8 @@ class Reason(fields.String):
 class Choice(fields.String):
     """One of several words."""
 
-    def __init__(self, words: Collection[str], **options: Any) -> None:
-        super().__init__(metadata={"enum": list(words)}, **options)
+    def __init__(self, words: Collection[str], *, metadata: Metadata = None, **options: Any) -> None:
+        super().__init__(metadata={"enum": list(words), **(metadata or {})}, **options)
         self._words = words
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
@@ -66,8 +102,8 @@ class Choice(fields.String):
 class Whole(fields.Integer):
     """A whole number within bounds, as the text of a query."""
 
-    def __init__(self, least: int, most: int, **options: Any) -> None:
-        super().__init__(metadata={"minimum": least, "maximum": most}, **options)
+    def __init__(self, least: int, most: int, *, metadata: Metadata = None, **options: Any) -> None:
+        super().__init__(metadata={"minimum": least, "maximum": most, **(metadata or {})}, **options)
         self._bounds = range(least, most + 1)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> int:
@@ -80,8 +116,8 @@ class Whole(fields.Integer):
 class Rate(fields.Float):
     """A JSON number of so many per second, more than 0."""
 
-    def __init__(self, *, most: float, **options: Any) -> None:
-        super().__init__(metadata={"exclusiveMinimum": 0, "maximum": most}, **options)
+    def __init__(self, *, most: float, metadata: Metadata = None, **options: Any) -> None:
+        super().__init__(metadata={"exclusiveMinimum": 0, "maximum": most, **(metadata or {})}, **options)
         self._most = most
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> float:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, ClassVar
+from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_load
+from marshmallow import ValidationError, fields, post_load
 
-from bridge.admin.api.fields import Choice, Line, Moment, Reason
-from bridge.admin.api.queries import LONGEST_SUBJECT, PageQuerySchema
+from bridge.admin.api.fields import Choice, Id, Line, Moment, Reason, Word, told
+from bridge.admin.api.queries import LONGEST_SUBJECT, OrderSchema, PageQuerySchema
 from bridge.admin.api.shapes import Shape, page_of
 from bridge.admin.search import holds
 from bridge.genesys.purge_policy import INTERACTION_TYPES
 from bridge.settings.model import LegalHold
 from bridge.violations import Violation
+
+# Schemas are declarations: their examples are written once and never changed.
+# ruff: noqa: RUF012
 
 _DAY_LENGTH = len("2026-01-31")
 
@@ -35,20 +38,21 @@ class HoldQuerySchema(PageQuerySchema):
     listed = holds.LISTED
     filter_type = holds.HoldFilter
 
-    active = Choice(("true", "false"))
+    active = Choice(("true", "false"), metadata=told("In force, or released."))
 
 
-class HoldOrderSchema(Schema):
+class HoldOrderSchema(OrderSchema):
     """Exactly one of subject, customer, and type with from and to."""
 
-    example: ClassVar[Mapping[str, object]] = {"customer": "C-4711", "reason": "case 7 of 2026"}
-
-    subject = Line(longest=LONGEST_SUBJECT, load_default=None)
-    customer = Line(load_default=None)
-    type = Choice(INTERACTION_TYPES, load_default=None)
-    from_ = Bound(data_key="from", load_default=None)
-    to = Bound(load_default=None)
+    subject = Line(longest=LONGEST_SUBJECT, load_default=None, metadata=told("Whatever is about exactly this."))
+    customer = Line(
+        load_default=None, metadata=told("Whatever names this customer: an id, a phone number, an address.")
+    )
+    type = Choice(INTERACTION_TYPES, load_default=None, metadata=told("Interactions of this type, within a range."))
+    from_ = Bound(data_key="from", load_default=None, metadata=told("Of the range: a day, or a time with zone."))
+    to = Bound(load_default=None, metadata=told("Of the range: a day that is held whole, or the first time outside."))
     reason = Reason(required=True)
+    example = {"customer": "C-4711", "reason": "case 7 of 2026"}
 
     @post_load
     def _make(self, given: dict[str, Any], **_: Any) -> LegalHold:
@@ -58,7 +62,23 @@ class HoldOrderSchema(Schema):
 class HoldSchema(Shape):
     """A legal hold, of either place."""
 
-    example: ClassVar[Mapping[str, Any]] = {
+    id = Id()
+    origin = Word(
+        ("placed", holds.DECLARED), metadata=told("`bridge.toml`: it is released by taking it out of that file.")
+    )
+    active = fields.Boolean(metadata=told("False: it was released."))
+    subject = fields.String(allow_none=True)
+    customer = fields.String(allow_none=True, metadata=told("Masked."))
+    type = Word(INTERACTION_TYPES, allow_none=True)
+    from_ = Moment(data_key="from", attribute="range_start", allow_none=True)
+    to = Moment(attribute="range_end", allow_none=True, metadata=told("Not within the range any more."))
+    reason = fields.String(metadata=told("Masked."))
+    placed_by = fields.String(allow_none=True, metadata=told("`token:<id>` or `cli:<user>`; null: it is declared."))
+    placed_at = Moment(allow_none=True)
+    released_by = fields.String(allow_none=True)
+    released_at = Moment(allow_none=True)
+    release_reason = fields.String(allow_none=True, metadata=told("Masked."))
+    example = {
         "id": "01a20375-4d5e-7f60-8a9b-acbdcedfe0f2",
         "origin": "placed",
         "active": True,
@@ -75,41 +95,22 @@ class HoldSchema(Shape):
         "release_reason": None,
     }
 
-    id = fields.String()
-    origin = fields.String(
-        metadata={"enum": ["placed", holds.DECLARED], "description": "`bridge.toml`: it is released by taking it out."}
-    )
-    active = fields.Boolean()
-    subject = fields.String(allow_none=True)
-    customer = fields.String(allow_none=True, metadata={"description": "Masked."})
-    type = fields.String(allow_none=True, metadata={"enum": [*INTERACTION_TYPES, None]})
-    from_ = Moment(data_key="from", attribute="range_start", allow_none=True)
-    to = Moment(attribute="range_end", allow_none=True, metadata={"description": "Not within the range any more."})
-    reason = fields.String()
-    placed_by = fields.String(allow_none=True)
-    placed_at = Moment(allow_none=True)
-    released_by = fields.String(allow_none=True)
-    released_at = Moment(allow_none=True)
-    release_reason = fields.String(allow_none=True)
-
 
 class HeldPurgeSchema(Shape):
     """An open purge that a hold covers."""
 
-    example: ClassVar[Mapping[str, Any]] = {"id": "01a20375-4d5e-7f60-8a9b-acbdcedfe0f1", "state": "awaiting_approval"}
-
-    id = fields.String()
+    id = Id()
     state = fields.String(
-        metadata={"description": "`running`: Genesys may have begun already. In any other state it will be refused."}
+        metadata=told("`running`: Genesys may have begun already. In any other state it will be refused.")
     )
+    example = {"id": "01a20375-4d5e-7f60-8a9b-acbdcedfe0f1", "state": "awaiting_approval"}
 
 
 class HoldWithPurgesSchema(HoldSchema):
     """A legal hold, and the open purges that it covers."""
 
-    example: ClassVar[Mapping[str, Any]] = {**HoldSchema.example, "purges": [HeldPurgeSchema.example]}
-
-    purges = fields.List(fields.Nested(HeldPurgeSchema), metadata={"description": "Open purges that it covers."})
+    purges = fields.List(fields.Nested(HeldPurgeSchema), metadata=told("Open purges that it covers."))
+    example = {**HoldSchema.example, "purges": [HeldPurgeSchema.example]}
 
 
 HoldPageSchema = page_of(HoldSchema, "HoldPageSchema")

@@ -26,7 +26,10 @@ blueprint = ApiBlueprint("holds", __name__, description="What must not be purged
 
 @operation(blueprint, "GET", "/holds", right=Right.LOOK, query=HoldQuerySchema, answers={200: HoldPageSchema})
 def get_holds(call: Call, asked: Listing[HoldFilter]) -> Page[FoundHold]:
-    """Legal holds: those that were placed, newest first, then those of bridge.toml"""
+    """Legal holds: those that were placed, newest first, then those of bridge.toml
+
+    Released ones too, unless `active` says otherwise.
+    """
     with call.rooms.database.read() as session:
         return find_holds(session, call.rooms.holds, asked.filter, asked.page)
 
@@ -35,7 +38,10 @@ def get_holds(call: Call, asked: Listing[HoldFilter]) -> Page[FoundHold]:
     blueprint, "GET", "/holds/<uuid:hold_id>", right=Right.LOOK, answers={200: HoldWithPurgesSchema}, refusals=[404]
 )
 def get_hold(call: Call, hold_id: str) -> dict[str, Any]:
-    """One hold, and the open purges that it covers"""
+    """One hold, and the open purges that it covers
+
+    A customer is shown masked to everybody.
+    """
     with call.rooms.database.read() as session:
         return _shown(look_at_hold(session, call.rooms.holds, hold_id))
 

@@ -11,11 +11,13 @@ from typing import Any, NoReturn
 
 import flask
 from flask_smorest import Api, Blueprint
-from marshmallow import RAISE, Schema, ValidationError, fields
+from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
+from werkzeug.routing import PathConverter
 
 from bridge import __version__
-from bridge.admin.api.shapes import FieldErrorSchema, Shape
+from bridge.admin.api.problem_shapes import PROBLEM_JSON, ProblemSchema, headers_of, meaning, problem_example
+from bridge.admin.api.shapes import JSON, Shape
 from bridge.errors import FieldError, Invalid, UnsupportedMedia
 from bridge.intake import strict_json
 from bridge.intake.body import RequestBody
@@ -24,25 +26,19 @@ from bridge.violations import field_errors
 PREFIX = "/api/v1"
 #: Larger than any order that a person or a program has reason to give.
 MAX_BODY_BYTES = 64 * 1024
-PROBLEM_JSON = "application/problem+json"
+#: What every operation may be refused with, and one that takes a body besides.
+COMMON_REFUSALS = (401, 403, 422, 429, 503)
+BODY_REFUSALS = (400, 413, 415)
 _DESCRIPTION = """\
-Watch and replay what the bridge received and owes. Send a token as `Authorization: Bearer gbr_…`; `bridge token create`
-makes one. Errors are problem details (RFC 9457). Times are RFC 3339 in UTC, ids are UUIDv7.
+Watch and replay what the bridge received and owes, and give commands to Genesys. Send a token as `Authorization: Bearer
+gbr_…`; `bridge token create --name NAME --role ROLE` makes one. Errors are problem details (RFC 9457) that name the
+field, the rule and the way out. Times are RFC 3339 in UTC, ids are UUIDv7.
 
-A list gives `items`, newest first, and `next`: send that as `cursor` for the page after it. Its filters are query
-parameters; a parameter that it does not know is an error.
+A list gives `items`, newest first, and `next`: send that as `cursor` for the page after it, with the same filters; null
+says that there is no more. A page may hold fewer than `limit`, even none, and go on all the same: one request looks at
+no more rows than it can in a few hundredths of a second. Lists stay stable while rows are added and removed. A
+parameter that an operation does not know is an error, on every operation.
 """
-
-
-class ProblemSchema(Shape):
-    """A problem body (RFC 9457); `errors` where fields are wrong."""
-
-    type = fields.String()
-    title = fields.String()
-    status = fields.Integer()
-    detail = fields.String()
-    instance = fields.String()
-    errors = fields.List(fields.Nested(FieldErrorSchema))
 
 
 class StrictParser(FlaskParser):
@@ -78,6 +74,12 @@ class StrictParser(FlaskParser):
         raise Invalid("some fields are wrong", errors=errors) from error
 
 
+class RecordId(PathConverter):
+    """A record's id, slashes and all; not what leads to its history, which can only be read."""
+
+    regex = r"(?s:(?!.*/history\Z)[^/].*?)"  # line ends too: the operation refuses them, and says why
+
+
 class ApiBlueprint(Blueprint):  # type: ignore[misc] # smorest is not typed
     """A group of operations below PREFIX; `description` is its tag's."""
 
@@ -93,6 +95,7 @@ class BridgeApi(Api):  # type: ignore[misc] # smorest is not typed
     DEFAULT_ERROR_RESPONSE_NAME = None
 
     def __init__(self, app: flask.Flask) -> None:
+        app.url_map.converters["record"] = RecordId
         app.config.update(OPENAPI_URL_PREFIX="/api", OPENAPI_JSON_PATH="openapi.json")
         super().__init__(
             app,
@@ -100,8 +103,9 @@ class BridgeApi(Api):  # type: ignore[misc] # smorest is not typed
                 "title": "Genesys bridge",
                 "version": __version__,
                 "openapi_version": "3.1.0",
-                "info": {"description": _DESCRIPTION},
+                "info": {"description": _DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
                 "security": [{"token": []}],
+                "servers": [{"url": "/", "description": "Where this document comes from."}],
             },
         )
         self.spec.components.security_scheme(
@@ -114,7 +118,15 @@ class BridgeApi(Api):  # type: ignore[misc] # smorest is not typed
     def _register_responses(self) -> None:
         for status in HTTPStatus:
             if status >= HTTPStatus.BAD_REQUEST:
-                content: dict[str, Any] = {PROBLEM_JSON: {"schema": ProblemSchema}}
-                self.spec.components.response(
-                    status.name, {"description": status.phrase, "content": content}, lazy=True
-                )
+                content: dict[str, Any] = {PROBLEM_JSON: {"schema": ProblemSchema, "example": problem_example(status)}}
+                response = {"description": meaning(status), "content": content, "headers": headers_of(status)}
+                self.spec.components.response(status.name, response, lazy=True)
+
+
+def answer_told(shape: type[Shape] | None, differs: Mapping[str, object]) -> dict[str, Any]:
+    """What OpenAPI says of an answer beside its schema."""
+    if shape is None:
+        return {"description": "Done; there is nothing to say."}
+    description = (shape.__doc__ or "").strip().splitlines()[0]
+    told = {"description": description, "example": {**shape.example, **differs}}
+    return told if shape.written_as == JSON else {**told, "content_type": shape.written_as}

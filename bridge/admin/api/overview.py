@@ -15,6 +15,10 @@ blueprint = ApiBlueprint("overview", __name__, description="How the bridge is do
 
 @operation(blueprint, "GET", "/overview", right=Right.LOOK, answers={200: OverviewSchema})
 def get_overview(call: Call) -> dict[str, Any]:
-    """The last hour by the minute, destinations, sources, and what a person should look at"""
+    """Everything at a glance
+
+    What the first page of the console shows. Where counting takes long (a million rows) the figures are some seconds
+    old.
+    """
     seen = call.rooms.lookout.overview(call.now)
     return {**vars(seen), "audit": {"unsealed": seen.unsealed}}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from bridge.admin.access import Right
-from bridge.admin.api.command_forms import PurgePolicySchema, PurgeQuerySchema, Wish
+from bridge.admin.api.command_forms import KeySchema, PurgePolicySchema, PurgeQuerySchema, Wish
 from bridge.admin.api.command_shapes import GivenCommandSchema, PurgePageSchema, PurgeSchema
 from bridge.admin.api.entrance import Call
 from bridge.admin.api.giving import answer, asker
@@ -23,24 +24,33 @@ blueprint = ApiBlueprint("purges", __name__, description="Purges under a policy,
     "POST",
     "/purges",
     right=Right.PLAN,
+    headers=KeySchema,
     body=PurgePolicySchema,
     answers={201: PurgeSchema},
     refusals=(409, 422, 503),
 )
-def plan_purge(call: Call, wish: Wish) -> Answer:
+def plan_purge(call: Call, given: Mapping[str, str | None], wish: Wish) -> Answer:
     """Plan a purge; somebody else has to approve it
 
-    Refused with 409 while another purge of the same type is open and overlaps.
+    Refused with 409 while another purge of the same type is open and overlaps. The same `Idempotency-Key` and body
+    again give the same plan, as it stands by then.
     """
     planned = call.rooms.commands.purges.plan(
-        wish.body, person=call.caller.person, asker=asker(call.caller), violations=wish.violations
+        wish.body,
+        person=call.caller.person,
+        asker=asker(call.caller),
+        idempotency_key=given["idempotency_key"],
+        violations=wish.violations,
     )
     return Answer(201, _shown(call, planned), {"Location": f"{PREFIX}/purges/{planned.id}"})
 
 
 @operation(blueprint, "GET", "/purges", right=Right.LOOK, query=PurgeQuerySchema, answers={200: PurgePageSchema})
 def get_purges(call: Call, asked: Listing[None]) -> Page[dict[str, Any]]:
-    """Purges and plans, newest first"""
+    """Purges and plans, newest first
+
+    From its approval on the state of a purge is that of its command.
+    """
     page = asked.page
     found = call.rooms.commands.purges.list(before_id=page.before_id, limit=page.limit + 1)
     return cut(PurgeQuerySchema.listed, page, [_shown(call, one) for one in found], lambda one: str(one["id"]))
@@ -48,7 +58,10 @@ def get_purges(call: Call, asked: Listing[None]) -> Page[dict[str, Any]]:
 
 @operation(blueprint, "GET", "/purges/<uuid:purge_id>", right=Right.LOOK, answers={200: PurgeSchema}, refusals=[404])
 def get_purge(call: Call, purge_id: str) -> dict[str, Any]:
-    """One purge; from its approval on its state is that of its command"""
+    """One purge; from its approval on its state is that of its command
+
+    `command` is null until it was approved; `GET /commands/{id}` tells its steps then.
+    """
     return _shown(call, call.rooms.commands.purges.read(purge_id))
 
 
@@ -77,9 +90,13 @@ def approve_purge(call: Call, purge_id: str) -> Answer:
     body=ReasonSchema,
     answers={200: PurgeSchema},
     refusals=(404, 409),
+    differs={"state": "cancelled"},
 )
 def cancel_purge(call: Call, order: ReasonGiven, purge_id: str) -> dict[str, Any]:
-    """Give up a plan, or an approved purge that was not submitted to Genesys yet"""
+    """Give up a plan, or an approved purge that was not submitted to Genesys yet
+
+    Refused with 409 once it was submitted: it can only be cancelled at Genesys then.
+    """
     purges = call.rooms.commands.purges
     cancelled = purges.cancel(purge_id, reason=order.reason, person=call.caller.person, asker=asker(call.caller))
     return _shown(call, cancelled)

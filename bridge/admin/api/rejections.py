@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bridge.admin.access import Right
 from bridge.admin.api.entrance import Call
+from bridge.admin.api.event_shapes import RejectionPageSchema
 from bridge.admin.api.openapi import ApiBlueprint
 from bridge.admin.api.operation import operation
 from bridge.admin.api.queries import Listing, RejectionQuerySchema
-from bridge.admin.api.shapes import RejectionPageSchema
 from bridge.admin.search.pages import Page
 from bridge.admin.search.rejections import FoundRejection, RejectionFilter, find_rejections
 

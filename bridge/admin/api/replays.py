@@ -7,15 +7,9 @@ from bridge.admin.access import Right
 from bridge.admin.api.entrance import Call
 from bridge.admin.api.openapi import ApiBlueprint
 from bridge.admin.api.operation import Answer, operation
-from bridge.admin.api.queries import (
-    Listing,
-    ReasonGiven,
-    ReasonSchema,
-    ReplayOrder,
-    ReplayOrderSchema,
-    ReplayQuerySchema,
-)
-from bridge.admin.api.shapes import ReplayCountsSchema, ReplayPageSchema, ReplaySchema
+from bridge.admin.api.queries import Listing, ReasonGiven, ReasonSchema
+from bridge.admin.api.replay_queries import ReplayOrder, ReplayOrderSchema, ReplayQuerySchema
+from bridge.admin.api.replay_shapes import ReplayCountsSchema, ReplayPageSchema, ReplaySchema
 from bridge.admin.search.pages import Page, cut
 from bridge.outbox.replay_orders import (
     Steer,
@@ -68,7 +62,10 @@ def create_replay(call: Call, order: ReplayOrder) -> Answer:
 
 @operation(blueprint, "GET", "/replays", right=Right.LOOK, query=ReplayQuerySchema, answers={200: ReplayPageSchema})
 def get_replays(call: Call, asked: Listing[None]) -> Page[ReplayProgress]:
-    """Replays with their progress, newest first"""
+    """Replays with their progress, newest first
+
+    A replay is carried out by a worker, below live traffic.
+    """
     with call.rooms.database.read() as session:
         rows = list_replays(session, before_id=asked.page.before_id, limit=asked.page.limit + 1)
     return cut(ReplayQuerySchema.listed, asked.page, rows, lambda replay: replay.id)
@@ -76,7 +73,10 @@ def get_replays(call: Call, asked: Listing[None]) -> Page[ReplayProgress]:
 
 @operation(blueprint, "GET", "/replays/<uuid:replay_id>", right=Right.LOOK, answers={200: ReplaySchema}, refusals=[404])
 def get_replay(call: Call, replay_id: str) -> ReplayProgress:
-    """One replay with its progress"""
+    """One replay with its progress
+
+    `completed` says that all of its deliveries have ended; how, the counts tell.
+    """
     with call.rooms.database.read() as session:
         return replay_progress(session, replay_id)
 
@@ -89,11 +89,12 @@ def get_replay(call: Call, replay_id: str) -> ReplayProgress:
     body=ReasonSchema,
     answers={200: ReplaySchema},
     refusals=[404, 409],
+    differs={"state": "paused"},
 )
-def pause(call: Call, order: ReasonGiven, replay_id: str) -> ReplayProgress:
+def pause_one_replay(call: Call, order: ReasonGiven, replay_id: str) -> ReplayProgress:
     """Put nothing more of it into lanes until it is resumed
 
-    What is in its lane already is sent.
+    What is in its lane already is sent. Refused with 409 where it is not running.
     """
     return _steered(call, order, pause_replay, replay_id)
 
@@ -107,8 +108,11 @@ def pause(call: Call, order: ReasonGiven, replay_id: str) -> ReplayProgress:
     answers={200: ReplaySchema},
     refusals=[404, 409],
 )
-def resume(call: Call, order: ReasonGiven, replay_id: str) -> ReplayProgress:
-    """Let a paused replay go on from where it stands"""
+def resume_one_replay(call: Call, order: ReasonGiven, replay_id: str) -> ReplayProgress:
+    """Let a paused replay go on from where it stands
+
+    Refused with 409 where it is not paused.
+    """
     return _steered(call, order, resume_replay, replay_id)
 
 
@@ -120,11 +124,13 @@ def resume(call: Call, order: ReasonGiven, replay_id: str) -> ReplayProgress:
     body=ReasonSchema,
     answers={200: ReplaySchema},
     refusals=[404, 409],
+    differs={"state": "cancelled", "pending": 0, "cancelled": 5, "walking": False},
 )
-def cancel(call: Call, order: ReasonGiven, replay_id: str) -> ReplayProgress:
+def cancel_one_replay(call: Call, order: ReasonGiven, replay_id: str) -> ReplayProgress:
     """End it, and cancel those of its deliveries that are pending and not being sent
 
-    The first of them at once, the rest by workers: `finished_at` says when none is left. It cannot be resumed.
+    The first of them at once, the rest by workers: `finished_at` says when none is left. It cannot be resumed. Refused
+    with 409 where it has ended.
     """
     return _steered(call, order, cancel_replay, replay_id)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bridge.admin.access import Right
+from bridge.admin.api.audit_shapes import NewTokenSchema, TokenPageSchema
 from bridge.admin.api.entrance import Call
 from bridge.admin.api.openapi import ApiBlueprint
 from bridge.admin.api.operation import operation
 from bridge.admin.api.queries import Listing, OptionalReasonSchema, TokenOrder, TokenOrderSchema, TokenQuerySchema
-from bridge.admin.api.shapes import NewTokenSchema, TokenPageSchema
 from bridge.admin.search.pages import Page, cut
 from bridge.admin.tokens import create_token, list_tokens, revoke_token
 from bridge.errors import FieldError, Invalid
@@ -22,7 +22,10 @@ blueprint = ApiBlueprint("tokens", __name__, description="Who may come in, and a
     blueprint, "GET", "/tokens", right=Right.MANAGE_TOKENS, query=TokenQuerySchema, answers={200: TokenPageSchema}
 )
 def get_tokens(call: Call, asked: Listing[None]) -> Page[ApiTokenRow]:
-    """Tokens, newest first, revoked and expired ones too"""
+    """Tokens, newest first, revoked and expired ones too
+
+    Only a hash of each is kept: none can be shown again.
+    """
     with call.rooms.database.read() as session:
         rows = list_tokens(session, before_id=asked.page.before_id, limit=asked.page.limit + 1)
     return cut(TokenQuerySchema.listed, asked.page, rows, lambda token: token.id)
@@ -67,7 +70,10 @@ def post_token(call: Call, order: TokenOrder) -> dict[str, object]:
     refusals=[404, 409],
 )
 def delete_token(call: Call, asked: Mapping[str, str | None], token_id: str) -> None:
-    """Revoke a token, at once and for good"""
+    """Revoke a token, at once and for good
+
+    Sessions of the console that it opened end with it. Refused with 409 where it is revoked already.
+    """
     with call.rooms.database.write() as session:
         revoke_token(
             session,

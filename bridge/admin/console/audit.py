@@ -9,7 +9,7 @@ from bridge.admin.api.audit import export_audit, get_audit_entry, list_audit, ve
 from bridge.admin.api.operation import Lines
 from bridge.admin.api.queries import AuditQuerySchema
 from bridge.admin.console.door import Visit, page
-from bridge.admin.console.queries import read_listing
+from bridge.admin.console.queries import first_found, read_listing
 from bridge.admin.console.rendering import show
 from bridge.audit.verify import Verification
 
@@ -41,5 +41,5 @@ def export_chain(visit: Visit) -> Response:
 
 def _audit_page(visit: Visit, verification: Verification | None) -> Response:
     asked = read_listing(_QUERY, request.args)
-    found = None if asked.listing is None else list_audit(visit.call, asked.listing)
+    found = None if asked.listing is None else first_found(list_audit, _QUERY.listed, visit.call, asked.listing)
     return show("audit.html", status=asked.status, asked=asked, found=found, verification=verification)

@@ -9,7 +9,7 @@ from flask import Response, request
 
 from bridge.admin.access import Right
 from bridge.admin.api.deliveries import cancel_deliveries, count_deliveries
-from bridge.admin.api.queries import CancelFilterSchema, CancelOrderSchema
+from bridge.admin.api.delivery_queries import CancelFilterSchema, CancelOrderSchema
 from bridge.admin.console.door import Visit, page
 from bridge.admin.console.queries import read_filter, read_order
 from bridge.admin.console.rendering import show
@@ -33,7 +33,8 @@ def cancellation(visit: Visit) -> Response:
 def cancel_next(visit: Visit) -> Response:
     form = request.form
     chosen, reason = read_filter(form, _FIELDS), form.get("reason", "")
-    order = read_order(_ORDER, {"filter": chosen, "reason": reason, "cursor": form.get("cursor") or None})
+    selected = {**chosen, "status": _whole(chosen["status"])} if "status" in chosen else chosen
+    order = read_order(_ORDER, {"filter": selected, "reason": reason, "cursor": form.get("cursor") or None})
     step = cancel_deliveries(visit.call, order)
     return show(
         "cancelling.html",

@@ -8,7 +8,7 @@ from bridge.admin.access import Right
 from bridge.admin.api.command_forms import COMMAND_STATES, CommandQuerySchema
 from bridge.admin.api.commands import get_command, get_commands
 from bridge.admin.console.door import Visit, page
-from bridge.admin.console.queries import read_listing
+from bridge.admin.console.queries import first_found, read_listing
 from bridge.admin.console.rendering import show
 from bridge.events import COMMANDS
 
@@ -18,7 +18,7 @@ _QUERY = CommandQuerySchema()
 @page("/commands", right=Right.FOLLOW)
 def commands(visit: Visit) -> Response:
     asked = read_listing(_QUERY, request.args)
-    found = None if asked.listing is None else get_commands(visit.call, asked.listing)
+    found = None if asked.listing is None else first_found(get_commands, _QUERY.listed, visit.call, asked.listing)
     return show(
         "commands.html",
         status=asked.status,

@@ -7,9 +7,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from bridge.admin.access import Right
 from bridge.admin.api.deliveries import cancel_one_delivery, get_delivery, list_deliveries, replay_one_delivery
-from bridge.admin.api.queries import DeliveryQuerySchema, DeliveryReplayOrderSchema, ReasonSchema
+from bridge.admin.api.delivery_queries import DeliveryQuerySchema, DeliveryReplayOrderSchema
+from bridge.admin.api.queries import ReasonSchema
 from bridge.admin.console.door import Visit, page
-from bridge.admin.console.queries import read_listing, read_order
+from bridge.admin.console.queries import first_found, read_listing, read_order
 from bridge.admin.console.rendering import show
 from bridge.admin.console.selection import ACTIONS, carry_out, look_at, read_selection
 from bridge.admin.search.delivery_ids import STATES
@@ -26,7 +27,7 @@ _REPLAYABLE = ("dead", "delivered", "superseded", "cancelled")
 @page("/deliveries", right=Right.LOOK)
 def deliveries(visit: Visit) -> Response:
     asked = read_listing(_QUERY, request.args)
-    found = None if asked.listing is None else list_deliveries(visit.call, asked.listing)
+    found = None if asked.listing is None else first_found(list_deliveries, _QUERY.listed, visit.call, asked.listing)
     wider = {name: value for name, value in asked.values.items() if name in _OF_REPLAYS}
     return show(
         "deliveries.html",

@@ -12,7 +12,7 @@ from bridge.admin.api.destination_queries import PreviewOrderSchema, TrialOrderS
 from bridge.admin.api.destinations import get_destination, get_tries, list_destinations, preview, try_out
 from bridge.admin.api.destinations import pause as pause_it
 from bridge.admin.api.destinations import resume as resume_it
-from bridge.admin.api.queries import AuditFilter, Listing, ReasonSchema
+from bridge.admin.api.queries import Listing, ReasonSchema
 from bridge.admin.console.advice import of_destination, urgent_first
 from bridge.admin.console.door import Visit, page
 from bridge.admin.console.queries import read_order
@@ -20,6 +20,7 @@ from bridge.admin.console.rendering import show
 from bridge.admin.search.delivery_ids import DeliveryFilter
 from bridge.admin.search.pages import MAX_LIMIT, PageRequest
 from bridge.admin.search.tries import Span
+from bridge.audit.search import AuditFilter
 
 _REASON = ReasonSchema()
 _TRIAL = TrialOrderSchema()

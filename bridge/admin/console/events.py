@@ -10,7 +10,7 @@ from bridge.admin.api.deliveries import get_delivery
 from bridge.admin.api.events import get_event, get_raw_body, list_events, parse_again, reveal_raw_body
 from bridge.admin.api.queries import EventQuerySchema, ReasonSchema
 from bridge.admin.console.door import Visit, page
-from bridge.admin.console.queries import read_listing, read_order
+from bridge.admin.console.queries import first_found, read_listing, read_order
 from bridge.admin.console.rendering import show
 from bridge.admin.search.events import FoundEvent
 from bridge.events import COMMANDS
@@ -24,7 +24,7 @@ _MOST_DELIVERIES = 20
 @page("/events", right=Right.LOOK)
 def events(visit: Visit) -> Response:
     asked = read_listing(_QUERY, request.args)
-    found = None if asked.listing is None else list_events(visit.call, asked.listing)
+    found = None if asked.listing is None else first_found(list_events, _QUERY.listed, visit.call, asked.listing)
     return show("events.html", status=asked.status, asked=asked, found=found)
 
 

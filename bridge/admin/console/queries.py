@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from marshmallow import Schema, ValidationError
 from werkzeug.datastructures import MultiDict
 
+from bridge.admin.api.entrance import Call
 from bridge.admin.api.queries import Listing, PageQuerySchema
+from bridge.admin.search.pages import Page, read_cursor
 from bridge.errors import FieldError, Invalid
 from bridge.violations import field_errors
 
 F = TypeVar("F")
+T = TypeVar("T")
 #: What a browser's field for date and time gives; it has no zone, and every page says that times are UTC.
 _LOCAL_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(:\d\d(?:\.\d+)?)?")
 _TIMES = ("since", "until")
+#: A list may be as long as the database is large, and what is looked for stand at its end, or nowhere.
+PATIENCE_SECONDS = 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +60,20 @@ def read_listing(schema: PageQuerySchema, arguments: MultiDict[str, str]) -> Ask
     else:
         return Asked(listing=listing, values=values, errors={}, is_later_page=is_later)
     return Asked(listing=None, values=values, errors=_by_field(errors), is_later_page=is_later)
+
+
+def first_found(view: Callable[[Call, Listing[F]], Page[T]], listed: str, call: Call, listing: Listing[F]) -> Page[T]:
+    """The first page from there on that has something on it: nobody wants to click through empty ones.
+
+    After PATIENCE_SECONDS it is an empty one all the same.
+    """
+    clock = call.rooms.clock
+    until = clock.monotonic() + PATIENCE_SECONDS
+    found = view(call, listing)
+    while not found.items and found.next is not None and clock.monotonic() < until:
+        further = replace(listing.page, before_id=read_cursor(listed, found.next))
+        found = view(call, replace(listing, page=further))
+    return found
 
 
 def read_order(schema: Schema, body: Mapping[str, object]) -> Any:

@@ -8,8 +8,16 @@ from flask import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from bridge.admin.access import Right
-from bridge.admin.api.queries import DEFAULT_RATE, ReasonSchema, ReplayOrderSchema, ReplayQuerySchema
-from bridge.admin.api.replays import cancel, create_replay, get_replay, get_replays, pause, resume
+from bridge.admin.api.queries import ReasonSchema
+from bridge.admin.api.replay_queries import DEFAULT_RATE, ReplayOrderSchema, ReplayQuerySchema
+from bridge.admin.api.replays import (
+    cancel_one_replay,
+    create_replay,
+    get_replay,
+    get_replays,
+    pause_one_replay,
+    resume_one_replay,
+)
 from bridge.admin.console.door import Visit, page
 from bridge.admin.console.queries import read_filter, read_listing, read_order
 from bridge.admin.console.rendering import show
@@ -21,7 +29,7 @@ from bridge.outbox.selection import SELECTABLE, ReplayFilter
 _QUERY = ReplayQuerySchema()
 _ORDER = ReplayOrderSchema()
 _REASON = ReasonSchema()
-_STEERING = {"pause": pause, "resume": resume, "cancel": cancel}
+_STEERING = {"pause": pause_one_replay, "resume": resume_one_replay, "cancel": cancel_one_replay}
 _FILTER = tuple(field.name for field in fields(ReplayFilter) if field.name != "as_of")
 
 

@@ -11,8 +11,9 @@ from uuid import UUID
 from werkzeug.datastructures import MultiDict
 
 from bridge.admin.api.deliveries import cancel_one_delivery, get_delivery, replay_one_delivery
+from bridge.admin.api.delivery_queries import DeliveryReplayOrder
 from bridge.admin.api.entrance import Call
-from bridge.admin.api.queries import DeliveryReplayOrder, ReasonGiven
+from bridge.admin.api.queries import ReasonGiven
 from bridge.errors import FieldError, Invalid, Refusal
 
 ACTIONS = ("replay", "cancel")

@@ -69,8 +69,9 @@ class FoundDelivery:
 def find_deliveries(
     session: Session, wanted: DeliveryFilter, page: PageRequest, *, now: datetime
 ) -> Page[FoundDelivery]:
-    """One page of deliveries, newest first."""
-    found = cut(LISTED, page, newest_ids(session, wanted, page, now=now), str)
+    """One page of deliveries, newest first; it ends early where it has looked at `page.examined` deliveries."""
+    walked = newest_ids(session, wanted, page, now=now)
+    found = cut(LISTED, page, walked.ids, str, floor=walked.floor)
     return Page(items=deliveries_with_ids(session, found.items, now=now), next=found.next)
 
 

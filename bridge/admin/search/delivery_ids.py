@@ -6,28 +6,18 @@ that leaves one of the two open is the merger of several such runs, of which onl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import (
-    ColumnElement,
-    CompoundSelect,
-    Select,
-    and_,
-    bindparam,
-    desc,
-    false,
-    func,
-    select,
-    union_all,
-)
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from bridge.admin.search.pages import PageRequest
 from bridge.admin.search.rarity import few_ids
 from bridge.admin.search.sending import IS_HEAD, LEASE_RUNS, SENDING
-from bridge.admin.search.spans import within
+from bridge.lists.spans import span_of
+from bridge.lists.walk import Run, Walked, walk
 from bridge.tables import DeliveryRow, EventRow, LaneRow, core
 
 _DELIVERY = core(DeliveryRow)
@@ -36,6 +26,8 @@ _LANE = core(LaneRow)
 _Ids = Select[tuple[str]]
 
 STORED_STATES = ("pending", "delivered", "dead", "superseded", "cancelled")
+#: To look at a delivery's event costs as much as to look at so many deliveries.
+EVENT_COSTS = 5
 #: Every state that is shown and can be asked for.
 STATES = (*STORED_STATES, SENDING)
 
@@ -60,56 +52,87 @@ class DeliveryFilter:
     until: datetime | None = None
 
 
-def newest_ids(session: Session, wanted: DeliveryFilter, page: PageRequest, *, now: datetime) -> list[str]:
+def newest_ids(session: Session, wanted: DeliveryFilter, page: PageRequest, *, now: datetime) -> Walked:
     """The ids of the page, and of one delivery more where there is one."""
-    statement = _statement(session, wanted, page)
-    depends_on_leases = wanted.state in (SENDING, "pending")
-    return list(session.scalars(statement, {"now": now} if depends_on_leases else {}))
+    leases = {"now": now} if wanted.state in (SENDING, "pending") else {}
+    span = span_of(session, _DELIVERY, "created_at", wanted.since, wanted.until)
+    rare = _rare(session, wanted)
+    if rare is not None:
+        found = rare.where(*_between(span.begin, span.before(page.before_id)), *span.times)
+        newest = found.order_by(_DELIVERY.c.id.desc()).limit(page.limit + 1)
+        return Walked(ids=list(session.scalars(newest, leases)), floor=None)
+    runs = _runs(session, wanted)
+    said = runs[0].values if runs else ()
+    return walk(
+        session,
+        runs,
+        [*_conditions(wanted, said), *_leased_or_not(wanted.state)],
+        span=span,
+        before_id=page.before_id,
+        most=page.limit + 1,
+        examined=page.examined // (EVENT_COSTS if _names_events(wanted) else 1),
+        parameters=leases,
+    )
 
 
-def _statement(session: Session, wanted: DeliveryFilter, page: PageRequest) -> _Ids | CompoundSelect[tuple[str]]:
-    most = page.limit + 1
-    conditions = _own_conditions(session, wanted)
-    if page.before_id is not None:
-        conditions.append(_DELIVERY.c.id < page.before_id)
-    events = _events(wanted)
-    if events is not None:
-        few = few_ids(session, events)
-        if few is not None:
-            return _newest(_of_events(few, wanted, conditions), most)
-        conditions.append(events.where(_EVENT.c.id == _DELIVERY.c.event_id).exists())
+def _rare(session: Session, wanted: DeliveryFilter) -> _Ids | None:
+    """What can be found by few rows of another table; None: it is not so."""
+    if _names_events(wanted) and (few := few_ids(session, _events(wanted))) is not None:
+        own = replace(wanted, event_id=None, type=None, subject=None)
+        statement = select(_DELIVERY.c.id).where(_DELIVERY.c.event_id.in_(few), *_conditions(own, ()))
+        return statement.where(*_leased_or_not(wanted.state))
     if wanted.state == SENDING:
-        return _newest(_being_sent(_destinations(session, wanted), conditions), most)
+        return _being_sent(_destinations(session, wanted), _conditions(wanted, ()))
+    return None
+
+
+def _runs(session: Session, wanted: DeliveryFilter) -> list[Run]:
+    """By the index that narrows most; the rest of the filter is looked for on the way."""
+    if wanted.error_class is not None:
+        return [
+            Run(
+                table=_DELIVERY,
+                values={"error_class": wanted.error_class},
+                partial=_DELIVERY.c.error_class.is_not(None),
+            )
+        ]
     if wanted.destination is None and wanted.state is None:
-        return _newest(select(_DELIVERY.c.id).where(*conditions), most)
-    return _runs(_destinations(session, wanted), wanted.state, conditions, most)
+        return [Run(table=_DELIVERY)]
+    states = STORED_STATES if wanted.state is None else (wanted.state,)
+    return [
+        Run(table=_DELIVERY, values={"destination": destination, "state": state})
+        for destination in _destinations(session, wanted)
+        for state in states
+    ]
 
 
-def _own_conditions(session: Session, wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
-    conditions = within(session, _DELIVERY, "created_at", wanted.since, wanted.until)
+def _conditions(wanted: DeliveryFilter, said: Collection[str]) -> list[ColumnElement[bool]]:
+    """What is to hold beside what was `said`. As expressions: SQLite would take the index on a column for the better
+    one, and walk all of a state."""
+    own = {"destination": wanted.destination, "state": wanted.state, "error_class": wanted.error_class}
+    if wanted.state == SENDING:
+        own["state"] = "pending"
+    conditions = [
+        func.coalesce(_DELIVERY.c[name], "") == value
+        for name, value in own.items()
+        if value is not None and name not in said
+    ]
     if wanted.status is not None:
         conditions.append(_DELIVERY.c.last_status == wanted.status)
-    if wanted.error_class is not None:
-        conditions.append(_DELIVERY.c.error_class == wanted.error_class)
+    if _names_events(wanted):
+        conditions.append(_events(wanted).where(_EVENT.c.id == _DELIVERY.c.event_id).exists())
     return conditions
 
 
-def _events(wanted: DeliveryFilter) -> _Ids | None:
-    """The ids of the events that the filter names; None: it names none."""
+def _names_events(wanted: DeliveryFilter) -> bool:
+    return not (wanted.event_id is wanted.type is wanted.subject is None)
+
+
+def _events(wanted: DeliveryFilter) -> _Ids:
     named = {"id": wanted.event_id, "type": wanted.type, "subject": wanted.subject}
-    conditions = [_EVENT.c[column] == value for column, value in named.items() if value is not None]
-    return select(_EVENT.c.id).where(*conditions) if conditions else None
-
-
-def _of_events(events: list[str], wanted: DeliveryFilter, conditions: list[ColumnElement[bool]]) -> _Ids:
-    statement = select(_DELIVERY.c.id).where(_DELIVERY.c.event_id.in_(events), *conditions)
-    # As expressions: SQLite would take the index on the columns for the better one, and walk all of a state.
-    if wanted.destination is not None:
-        statement = statement.where(func.coalesce(_DELIVERY.c.destination, "") == wanted.destination)
-    if wanted.state is not None:
-        stored = "pending" if wanted.state == SENDING else wanted.state
-        statement = statement.where(func.coalesce(_DELIVERY.c.state, "") == stored, *_leased_or_not(wanted.state))
-    return statement
+    return select(_EVENT.c.id).where(
+        *(_EVENT.c[column] == value for column, value in named.items() if value is not None)
+    )
 
 
 def _being_sent(destinations: Sequence[str], conditions: list[ColumnElement[bool]]) -> _Ids:
@@ -121,25 +144,9 @@ def _being_sent(destinations: Sequence[str], conditions: list[ColumnElement[bool
     )
 
 
-def _runs(
-    destinations: Sequence[str], state: str | None, conditions: list[ColumnElement[bool]], most: int
-) -> _Ids | CompoundSelect[tuple[str]]:
-    stored_states = STORED_STATES if state is None else (state,)
-    runs = [
-        select(_DELIVERY.c.id).where(
-            _DELIVERY.c.destination == destination,
-            _DELIVERY.c.state == stored,
-            *_leased_or_not(state),
-            *conditions,
-        )
-        for destination in destinations
-        for stored in stored_states
-    ]
-    if not runs:
-        return select(_DELIVERY.c.id).where(false())
-    # Each is cut by itself: SQLite would merge them lazily, PostgreSQL reads them to their ends and sorts.
-    beginnings = [select(_newest(run, most).subquery().c.id) for run in runs]
-    return union_all(*beginnings).order_by(desc("id")).limit(most)
+def _between(begin: str | None, before: str | None) -> list[ColumnElement[bool]]:
+    conditions = [] if begin is None else [_DELIVERY.c.id >= begin]
+    return conditions if before is None else [*conditions, _DELIVERY.c.id < before]
 
 
 def _leased_or_not(state: str | None) -> list[ColumnElement[bool]]:
@@ -158,10 +165,6 @@ def _destinations(session: Session, wanted: DeliveryFilter) -> list[str]:
         if name is None:
             return names
         names.append(name)
-
-
-def _newest(ids: _Ids, most: int) -> _Ids:
-    return ids.order_by(_DELIVERY.c.id.desc()).limit(most)
 
 
 _IS_BEING_SENT = select(_LANE.c.lane_id).where(_LANE.c.lane_id == _DELIVERY.c.lane_id, IS_HEAD, LEASE_RUNS).exists()

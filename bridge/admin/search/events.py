@@ -10,15 +10,15 @@ from datetime import datetime
 from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from bridge.admin.search.pages import Page, PageRequest, cut
-from bridge.admin.search.rarity import few_ids
 from bridge.admin.search.sending import SHOWN_STATE
-from bridge.admin.search.spans import within
 from bridge.errors import NotFound
 from bridge.events import version_number
+from bridge.lists.spans import span_of
+from bridge.lists.walk import Run, walk
 from bridge.privacy.key_ring import CANNOT_OPEN
 from bridge.privacy.masking import Masking
 from bridge.privacy.vault import BODY, IS_KEY, KEYS, PAYLOAD, SealedRow, Vault, erased
@@ -100,23 +100,30 @@ class EventBody:
 def find_events(
     session: Session, wanted: EventFilter, page: PageRequest, *, masking: Masking, vault: Vault, now: datetime
 ) -> Page[FoundEvent]:
-    """One page of events, newest first; it ends early where the bodies are larger than MAX_PAGE_BYTES together."""
-    conditions = _conditions(session, wanted)
-    if page.before_id is not None:
-        conditions.append(_EVENT.c.id < page.before_id)
-    sizes = session.execute(_SIZES.where(*conditions).limit(page.limit + 1)).all()
-    fitting = replace(page, limit=_how_many_fit([size for _, size in sizes[: page.limit]]))
-    found = cut(LISTED, fitting, [event_id for event_id, _ in sizes], str)
+    """One page of events, newest first; it ends early where the bodies are larger than MAX_PAGE_BYTES together, or
+    where it has looked at `page.examined` events."""
+    run = _run(wanted)
+    walked = walk(
+        session,
+        [run],
+        _conditions(wanted, run),
+        span=span_of(session, _EVENT, "received_at", wanted.since, wanted.until),
+        before_id=page.before_id,
+        most=page.limit + 1,
+        examined=page.examined,
+    )
+    sizes = session.scalars(_SIZES, {"ids": walked.ids[: page.limit]}).all()
+    found = cut(LISTED, replace(page, limit=_how_many_fit(sizes)), walked.ids, str, floor=walked.floor)
     rows = session.execute(_SHOWN.where(_EVENT.c.id.in_(found.items)).order_by(_EVENT.c.id.desc())).all()
     return Page(items=_with_deliveries(session, rows, masking, vault, now), next=found.next)
 
 
 def unreadable_after(session: Session, wanted: EventFilter, after: str | None, *, limit: int) -> list[str]:
     """Ids of unreadable events, oldest first, from the one after `after` on."""
-    conditions = _conditions(session, replace(wanted, state="unreadable"))
+    found = _all_ids(session, replace(wanted, state="unreadable"))
     if after is not None:
-        conditions.append(_EVENT.c.id > after)
-    return list(session.scalars(select(_EVENT.c.id).where(*conditions).order_by(_EVENT.c.id).limit(limit)))
+        found = found.where(_EVENT.c.id > after)
+    return list(session.scalars(found.order_by(None).order_by(_EVENT.c.id).limit(limit)))
 
 
 def show_event(session: Session, event_id: str, *, masking: Masking, vault: Vault, now: datetime) -> FoundEvent:
@@ -145,10 +152,7 @@ def newest_bodies(
     session: Session, wanted: EventFilter, before: str | None, vault: Vault, *, limit: int
 ) -> list[EventBody]:
     """Events with what they came in, newest first, below the id `before`. Unmasked, as `raw_body`."""
-    conditions = _conditions(session, wanted)
-    if before is not None:
-        conditions.append(_EVENT.c.id < before)
-    rows = session.execute(_BODIES.where(*conditions).order_by(_EVENT.c.id.desc()).limit(limit))
+    ids = session.scalars(_all_ids(session, wanted, before=before).limit(limit)).all()
     return [
         EventBody(
             id=row.id,
@@ -160,26 +164,41 @@ def newest_bodies(
             errors=row.errors,
             body=vault.readable_body(row.id, row) or b"{}",
         )
-        for row in rows
+        for row in session.execute(_BODIES, {"ids": ids})
     ]
 
 
-def _conditions(session: Session, wanted: EventFilter) -> list[ColumnElement[bool]]:
-    conditions = [
-        _EVENT.c[name] == value
-        for name in ("source", "type", "subject")
-        if (value := getattr(wanted, name)) is not None
-    ]
+def _all_ids(session: Session, wanted: EventFilter, *, before: str | None = None) -> Select[str]:
+    """However far back they lie, newest first."""
+    run, span = _run(wanted), span_of(session, _EVENT, "received_at", wanted.since, wanted.until)
+    found = run.ids(before=span.before(before), floor=span.begin)
+    return found.where(*_conditions(wanted, run), *span.times)
+
+
+def _run(wanted: EventFilter) -> Run:
+    """By the index that narrows most; the rest of the filter is looked for on the way."""
+    if wanted.subject is not None:
+        return Run(table=_EVENT, values={"subject": wanted.subject})
     if wanted.state == "unreadable":
         # As a literal: SQLite takes a partial index only where the statement itself says its condition.
-        conditions.append(_EVENT.c.state == literal_column("'unreadable'"))
-    elif wanted.state is not None:
-        conditions.append(_EVENT.c.state == wanted.state)
+        return Run(table=_EVENT, partial=_EVENT.c.state == literal_column("'unreadable'"))
+    if wanted.type is not None:
+        return Run(table=_EVENT, values={"type": wanted.type})
+    if wanted.source is not None:
+        return Run(table=_EVENT, values={"source": wanted.source})
+    return Run(table=_EVENT)
+
+
+def _conditions(wanted: EventFilter, run: Run) -> list[ColumnElement[bool]]:
+    """What the run does not say already."""
+    conditions = [
+        run.holds(name, value)
+        for name in ("source", "type", "subject", "state")
+        if (value := getattr(wanted, name)) is not None and name not in run.values
+    ]
     if wanted.text is not None:
-        holds_text = func.lower(_EVENT.c.subject).contains(wanted.text.lower(), autoescape=True)
-        few = few_ids(session, select(_EVENT.c.id).where(holds_text))
-        conditions.append(holds_text if few is None else _EVENT.c.id.in_(few))
-    return conditions + within(session, _EVENT, "received_at", wanted.since, wanted.until)
+        conditions.append(func.lower(_EVENT.c.subject).contains(wanted.text.lower(), autoescape=True))
+    return conditions
 
 
 def _how_many_fit(sizes: Sequence[int]) -> int:
@@ -236,14 +255,21 @@ def _unknown() -> NotFound:
 
 
 #: The length of a body is read without the body.
-_SIZES = select(_EVENT.c.id, func.length(_EVENT.c.body)).order_by(_EVENT.c.id.desc())
+_SIZES = (
+    select(func.length(_EVENT.c.body))
+    .where(_EVENT.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_EVENT.c.id.desc())
+)
 _SHOWN = select(
     *(_EVENT.c[name] for name in FoundEvent.__dataclass_fields__ if name in _EVENT.c and name != "payload"), *PAYLOAD
 ).outerjoin(KEYS, IS_KEY)
 _RAW = select(*BODY).select_from(_EVENT).outerjoin(KEYS, IS_KEY).where(_EVENT.c.id == bindparam("event"))
-_BODIES = select(
-    *(_EVENT.c[name] for name in ("id", "source", "type", "subject", "state", "received_at", "errors")), *BODY
-).outerjoin(KEYS, IS_KEY)
+_BODIES = (
+    select(*(_EVENT.c[name] for name in ("id", "source", "type", "subject", "state", "received_at", "errors")), *BODY)
+    .outerjoin(KEYS, IS_KEY)
+    .where(_EVENT.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_EVENT.c.id.desc())
+)
 _OWED = (
     select(_DELIVERY.c.event_id, _DELIVERY.c.id, _DELIVERY.c.destination, SHOWN_STATE.label("state"))
     .join(_LANE, _LANE.c.lane_id == _DELIVERY.c.lane_id)

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, Subquery, bindparam, func, literal, select, tuple_
+from sqlalchemy import Row, Select, Subquery, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from bridge.admin.search.newest import newest_failing, newest_of_state
+from bridge.outbox.ledger.standing import dead_count, oldest_owed, pending_count
 from bridge.tables import AttemptRow, DeliveryRow, LaneRow, core
 
 #: Newest deliveries that are looked at for rates: so many delivered ones and so many that fail.
@@ -69,20 +70,16 @@ def figures_of(session: Session, destination: str, *, now: datetime) -> Figures:
     tries = _of_the_same_span(finished, delivered, failing)
     error, error_at = _last_error(session, destination, [*delivered, *failing])
     return Figures(
-        backlog=_count(session, _PENDING, destination),
-        oldest_at=session.scalar(_OLDEST, {"to": destination}),
-        dead=_count(session, _DEAD, destination),
-        blocked_lanes=_count(session, _BLOCKED, destination),
+        backlog=pending_count(session, destination),
+        oldest_at=oldest_owed(session, destination),
+        dead=dead_count(session, destination),
+        blocked_lanes=int(session.execute(_BLOCKED, {"to": destination}).scalar_one()),
         rate_1m=_rate(finished, now),
         success_rate_1h=_share_that_delivered(tries),
         latency_ms=_latency(tries),
         last_error=error,
         last_error_at=error_at,
     )
-
-
-def _count(session: Session, statement: Select[Any], destination: str) -> int:
-    return int(session.execute(statement, {"to": destination}).scalar_one())
 
 
 def _rate(finished: Sequence[datetime], now: datetime) -> float:
@@ -146,28 +143,6 @@ def _tries_of(sample: Subquery) -> Select[Any]:
     )
 
 
-def _in_state(state: str) -> Select[Any]:
-    return (
-        select(func.count())
-        .select_from(_DELIVERY)
-        .where(_DELIVERY.c.destination == bindparam("to"), _DELIVERY.c.state == state)
-    )
-
-
-def _oldest_of_state(state: str) -> Select[Any]:
-    d = _DELIVERY.c
-    oldest = (
-        select(d.destination, d.state, d.created_at)
-        .where(tuple_(d.destination, d.state, d.id) > tuple_(bindparam("to"), literal(state), literal("")))
-        .order_by(d.destination, d.state, d.id)
-        .limit(1)
-        .subquery()
-    )
-    return select(oldest.c.created_at).where(oldest.c.destination == bindparam("to"), oldest.c.state == state)
-
-
-_PENDING, _DEAD = _in_state("pending"), _in_state("dead")
-_OLDEST = _oldest_of_state("pending")
 _BLOCKED = (
     select(func.count())
     .select_from(_LANE)

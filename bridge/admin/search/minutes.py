@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
-from bridge.admin.search.spans import first_id
+from bridge.lists.spans import first_id
 from bridge.tables import AuditEntryRow, EventRow, core
 
 SHOWN = 60

@@ -11,10 +11,9 @@ from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, Subquery, bindparam, literal, select, tuple_
 
+from bridge.lists.walk import BEYOND_IDS
 from bridge.tables import DeliveryRow, core
 
-#: Sorts after every id, in every collation.
-BEYOND_IDS = "g"
 _DELIVERY = core(DeliveryRow)
 
 

@@ -1,7 +1,7 @@
 """Pages of a list, newest first, that stay stable while rows are added. It may not know what is listed.
 
 A page begins after an id, never at an offset: ids are UUIDv7, so their order is the order of recording, and the primary
-key finds the place at once.
+key finds the place at once. It may be short, even empty, and go on all the same (`lists.walk`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 from uuid import UUID
 
 from bridge.errors import FieldError, Invalid
+from bridge.lists.walk import EXAMINED
 
 MAX_LIMIT = 500
 DEFAULT_LIMIT = 50
@@ -31,6 +32,8 @@ class PageRequest:
     limit: int = DEFAULT_LIMIT
     #: The last id of the page before; None: the first page.
     before_id: str | None = None
+    #: Rows that are looked at, at most, where no index serves the filter.
+    examined: int = EXAMINED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +43,17 @@ class Page(Generic[T]):
     next: str | None
 
 
-def cut(listed: str, wanted: PageRequest, rows: Sequence[T], id_of: Callable[[T], str]) -> Page[T]:
-    """The page of `rows`, which were asked for with one more than its limit: that one tells that there is a next."""
+def cut(
+    listed: str, wanted: PageRequest, rows: Sequence[T], id_of: Callable[[T], str], *, floor: str | None = None
+) -> Page[T]:
+    """The page of `rows`, which were asked for with one more than its limit: that one tells that there is a next.
+
+    `floor` is the id down to which was looked; None: to the end. Where there are fewer rows, the next page begins
+    there.
+    """
     items = list(rows[: wanted.limit])
-    more = len(rows) > wanted.limit
-    return Page(items=items, next=cursor(listed, id_of(items[-1])) if more else None)
+    last = id_of(items[-1]) if len(rows) > wanted.limit else floor
+    return Page(items=items, next=None if last is None else cursor(listed, last))
 
 
 def cursor(listed: str, last_id: str) -> str:

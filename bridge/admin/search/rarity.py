@@ -12,7 +12,7 @@ from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
 #: Ids collected at most before something counts as common.
-FEW = 10_000
+FEW = 2_000
 
 
 def few_ids(session: Session, ids: Select[Any]) -> list[str] | None:

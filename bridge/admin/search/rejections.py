@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from bridge.admin.search.pages import Page, PageRequest, cut
-from bridge.admin.search.spans import within
+from bridge.lists.spans import span_of
+from bridge.lists.walk import Run, walk
 from bridge.tables import RejectionRow, core
 
 LISTED = "rejections"
@@ -45,20 +46,27 @@ class FoundRejection:
 
 
 def find_rejections(session: Session, wanted: RejectionFilter, page: PageRequest) -> Page[FoundRejection]:
-    """One page of rejections, newest first."""
-    conditions = within(session, _REJECTION, "at", wanted.since, wanted.until)
-    if wanted.source is not None:
-        conditions.append(_REJECTION.c.source == wanted.source)
-    if wanted.cause is not None:
-        conditions.append(_REJECTION.c.cause == wanted.cause)
-    if page.before_id is not None:
-        conditions.append(_REJECTION.c.id < page.before_id)
-    statement = _SHOWN.where(*conditions).order_by(_REJECTION.c.id.desc()).limit(page.limit + 1)
-    found = cut(LISTED, page, session.execute(statement).mappings().all(), lambda row: str(row["id"]))
-    return Page(items=[FoundRejection(**row) for row in found.items], next=found.next)
+    """One page of rejections, newest first; it ends early where it has looked at `page.examined` of them."""
+    run = Run(table=_REJECTION, values={} if wanted.source is None else {"source": wanted.source})
+    walked = walk(
+        session,
+        [run],
+        [] if wanted.cause is None else [_REJECTION.c.cause == wanted.cause],
+        span=span_of(session, _REJECTION, "at", wanted.since, wanted.until),
+        before_id=page.before_id,
+        most=page.limit + 1,
+        examined=page.examined,
+    )
+    found = cut(LISTED, page, walked.ids, str, floor=walked.floor)
+    rows = session.execute(_SHOWN, {"ids": found.items}).mappings()
+    return Page(items=[FoundRejection(**row) for row in rows], next=found.next)
 
 
-_SHOWN = select(
-    *(column for column in _REJECTION.c if column.name not in ("body", "key_id")),
-    _REJECTION.c.body.is_not(None).label("kept"),
+_SHOWN = (
+    select(
+        *(column for column in _REJECTION.c if column.name not in ("body", "key_id")),
+        _REJECTION.c.body.is_not(None).label("kept"),
+    )
+    .where(_REJECTION.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_REJECTION.c.id.desc())
 )

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, func, literal_column, select, tuple_
 from sqlalchemy.orm import Session
 
-from bridge.admin.search.spans import first_id
+from bridge.lists.spans import first_id
 from bridge.settings.model import SourceSettings
 from bridge.tables import EventRow, RejectionRow, core
 

@@ -19,7 +19,7 @@ from sqlalchemy import Row, Select, Subquery, bindparam, select
 from sqlalchemy.orm import Session
 
 from bridge.admin.search.newest import newest_failing, newest_of_state
-from bridge.admin.search.spans import first_id
+from bridge.lists.spans import first_id
 from bridge.tables import AttemptRow, core
 
 SAMPLE = 50
