@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import click
 
 from bridge.admin.search.pages import cut
 from bridge.cli.opened import actor, opened_bridge
-from bridge.cli.options import json_option, page_options, page_request, reason_option
+from bridge.cli.options import json_option, page_options, page_request, reason_option, span_options
 from bridge.cli.printing import Columns, print_json, print_page, print_thing
 from bridge.cli.waiting import follow_replay, progress_line, refuse_unless_well
 from bridge.outbox.replay_orders import Steer, cancel_replay, pause_replay, resume_replay
-from bridge.outbox.replay_progress import ReplayProgress, list_replays, replay_progress
+from bridge.outbox.replay_progress import OrderedWithin, ReplayProgress, list_replays, replay_progress
 
 _LISTED = "replays"
 _COLUMNS: Columns = {
@@ -34,13 +36,15 @@ def command() -> None:
 
 
 @command.command("list")
+@span_options
 @page_options
 @json_option
-def list_all(limit: int, cursor: str | None, as_json: bool) -> None:
+def list_all(since: datetime | None, until: datetime | None, limit: int, cursor: str | None, as_json: bool) -> None:
     """Replay orders, newest first."""
+    wanted = OrderedWithin(since=since, until=until)
     page = page_request(_LISTED, limit, cursor)
     with opened_bridge() as bridge, bridge.database.read() as session:
-        rows = list_replays(session, before_id=page.before_id, limit=page.limit + 1)
+        rows = list_replays(session, wanted, before_id=page.before_id, limit=page.limit + 1)
     print_page(cut(_LISTED, page, rows, lambda one: one.id), _COLUMNS, as_json=as_json)
 
 

@@ -78,9 +78,23 @@ def replay_progress(session: Session, replay_id: str) -> ReplayProgress:
     return _progress(row, count_deliveries(session, [replay_id]) if row.tally is None else {})
 
 
-def list_replays(session: Session, *, before_id: str | None = None, limit: int = 50) -> list[ReplayProgress]:
+@dataclass(frozen=True, kw_only=True)
+class OrderedWithin:
+    """Which orders are wanted: given at or after `since` and before `until` (aware); None does not matter."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def list_replays(
+    session: Session, wanted: OrderedWithin, *, before_id: str | None = None, limit: int = 50
+) -> list[ReplayProgress]:
     """Orders, newest first."""
     statement = select(ReplayRow).order_by(ReplayRow.id.desc()).limit(limit)
+    if wanted.since is not None:
+        statement = statement.where(ReplayRow.created_at >= wanted.since)
+    if wanted.until is not None:
+        statement = statement.where(ReplayRow.created_at < wanted.until)
     if before_id is not None:
         statement = statement.where(ReplayRow.id < before_id)
     rows = session.scalars(statement).all()

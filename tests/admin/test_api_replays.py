@@ -37,3 +37,18 @@ def test_a_replay_in_the_wrong_state_is_a_conflict_that_names_it(desk: Desk) -> 
         answer = seat.post(f"/replays/{replay}/{way}", why)
         assert (answer.status_code, "is cancelled" in answer.get_json()["detail"]) == (409, True)
         assert seat.post(f"/replays/{new_id()}/{way}", why).status_code == 404
+
+
+def test_the_list_is_narrowed_by_when_replays_were_ordered(desk: Desk) -> None:
+    kill(desk.database, desk.clock, "conversation:a")
+    seat = desk.sits(Role.OPERATOR)
+    ordered = []
+    for _ in range(3):
+        answer = seat.post("/replays", {"filter": {"state": "dead"}, "reason": "again"}).get_json()
+        ordered.append((answer["id"], answer["created_at"]))
+        desk.clock.advance(60)
+    second = ordered[1][1]
+    since = seat.get("/replays", since=second).get_json()["items"]
+    assert [one["id"] for one in since] == [ordered[2][0], ordered[1][0]]
+    until = seat.get("/replays", until=second).get_json()["items"]
+    assert [one["id"] for one in until] == [ordered[0][0]]

@@ -22,7 +22,7 @@ from bridge.clock import new_id
 from bridge.commands.reading import list_commands
 from bridge.commands.search import CommandFilter
 from bridge.database import Database
-from bridge.outbox.replay_progress import list_replays
+from bridge.outbox.replay_progress import OrderedWithin, list_replays
 from bridge.privacy.masking import Masking
 from tests.admin.stock import SUBJECTS, TYPES, stock
 from tests.fakes import VAULT, FakeClock
@@ -90,7 +90,7 @@ ASKED: dict[str, Asked] = {
     "commands": commands(),
     "failed commands": commands(state="failed"),
     "commands by subject": commands(subject=SUBJECTS[0], operation="interaction.merge"),
-    "replays": lambda session, now: list_replays(session, before_id=new_id(), limit=50),
+    "replays": lambda session, now: list_replays(session, OrderedWithin(), before_id=new_id(), limit=50),
     "tokens": lambda session, now: list_tokens(session, before_id=new_id(), limit=50),
 }
 

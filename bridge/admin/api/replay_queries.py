@@ -10,6 +10,7 @@ from marshmallow import ValidationError, fields, post_load
 from bridge.admin.api.fields import Choice, Flag, Line, Rate, Reason, told
 from bridge.admin.api.queries import LONGEST_SUBJECT, OrderSchema, PageQuerySchema, since, until
 from bridge.outbox.replay_orders import MAX_RATE
+from bridge.outbox.replay_progress import OrderedWithin
 from bridge.outbox.selection import SELECTABLE, Mode, ReplayFilter
 from bridge.violations import Violation
 
@@ -21,6 +22,10 @@ DEFAULT_RATE = 50.0
 
 class ReplayQuerySchema(PageQuerySchema):
     listed = "replays"
+    filter_type = OrderedWithin
+
+    since = since("created_at")
+    until = until("created_at")
 
 
 @dataclass(frozen=True, kw_only=True)

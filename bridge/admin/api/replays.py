@@ -19,7 +19,7 @@ from bridge.outbox.replay_orders import (
     plan_replay,
     resume_replay,
 )
-from bridge.outbox.replay_progress import ReplayProgress, list_replays, replay_progress
+from bridge.outbox.replay_progress import OrderedWithin, ReplayProgress, list_replays, replay_progress
 
 blueprint = ApiBlueprint("replays", __name__, description="Orders to send again what a filter selects.")
 
@@ -61,13 +61,13 @@ def create_replay(call: Call, order: ReplayOrder) -> Answer:
 
 
 @operation(blueprint, "GET", "/replays", right=Right.LOOK, query=ReplayQuerySchema, answers={200: ReplayPageSchema})
-def get_replays(call: Call, asked: Listing[None]) -> Page[ReplayProgress]:
+def get_replays(call: Call, asked: Listing[OrderedWithin]) -> Page[ReplayProgress]:
     """Replays with their progress, newest first
 
     A replay is carried out by a worker, below live traffic.
     """
     with call.rooms.database.read() as session:
-        rows = list_replays(session, before_id=asked.page.before_id, limit=asked.page.limit + 1)
+        rows = list_replays(session, asked.filter, before_id=asked.page.before_id, limit=asked.page.limit + 1)
     return cut(ReplayQuerySchema.listed, asked.page, rows, lambda replay: replay.id)
 
 
