@@ -18,6 +18,7 @@ from bridge.cli.printing import print_json
 from bridge.errors import ConfigurationError
 from bridge.keeping.rotation import Rotation, RotationReport
 from bridge.privacy.key_ring import fingerprint
+from bridge.reloading.presence import present
 from bridge.settings.model import Settings
 from bridge.settings.secret_file import new_secret, put_in_front
 from bridge.wiring import Wiring
@@ -75,7 +76,21 @@ def _put_new_secret(bridge: Wiring) -> list[str]:
     ]
 
 
+def _refuse_unless_known(bridge: Wiring) -> None:
+    """Who runs here without the first secret could not open what is wrapped by it. Raises ConfigurationError."""
+    first = bridge.vault.ring.first
+    behind = [
+        f"{one.program} (pid {one.pid} on {one.host})"
+        for one in present(bridge.settings.config_path.parent)
+        if one.secret not in ("", first)
+    ]
+    if behind:
+        problem = f"BRIDGE_SECRET_KEY: {', '.join(behind)} does not know the first secret yet, and could open nothing"
+        raise ConfigurationError([f"{problem}; restart it, or `bridge reload`, then run this again"])
+
+
 def _rotated(bridge: Wiring, *, quiet: bool) -> RotationReport:
+    _refuse_unless_known(bridge)
     rotation = Rotation(database=bridge.database, clock=bridge.clock, notes=bridge.notes, ring=bridge.vault.ring)
     with _bar(rotation.waiting(), quiet=quiet) as show:
         return rotation.run(actor=actor(), progress=show)

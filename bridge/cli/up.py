@@ -43,7 +43,7 @@ def command(host: str | None, port: int | None) -> None:
     with opened_bridge(settings) as bridge:
         token = first_token(bridge)
     with counting_together(settings, of_several=True):
-        _run(settings, address, token, default_port=configured.port)
+        _run(settings, address, token, default_port=Settings.port)
 
 
 def _configured() -> Settings:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.audit.notes import AuditEntry
 from bridge.errors import ConfigurationError
+from bridge.privacy.key_ring import fingerprint
 from bridge.reloading.presence import Presence
 from bridge.settings.changes import changed_keys
 from bridge.settings.model import Settings
@@ -37,11 +38,15 @@ class InForce:
         self._presence: Presence | None = None
         #: Keys that the file which is being applied has changed; None: nothing is being applied.
         self._changed: Sequence[str] | None = None
+        #: How many reloads had been told of when the newest was begun.
+        self._told = 0
 
     def sign_in(self) -> None:
         """Let `bridge reload` find this process; where the folder may not be written, SIGHUP still does."""
         try:
-            self._presence = Presence.sign_in(self.settings.config_path.parent, self._program)
+            self._presence = Presence.sign_in(
+                self.settings.config_path.parent, self._program, secret=_secret_of(self.settings)
+            )
         except OSError as failed:
             log.warning("reload.not_found_here", program=self._program, error=failed.strerror)
 
@@ -62,6 +67,9 @@ class InForce:
             log.error("config.refused", program=self._program, problems=problems)
             self._report(problems=problems)
             return False
+        told = self._reloads()
+        if told != self._told:  # gunicorn's child has settled the one before; its parent does not see that
+            self._changed, self._told = None, told
         # Two reloads may come before the first has settled.
         self._changed = sorted({*(self._changed or ()), *changed_keys(self.settings, new)})
         self.settings = new
@@ -85,14 +93,26 @@ class InForce:
         log.info("config.reloaded", program=self._program, changed=list(changed))
         self._report(changed=changed)
 
+    def _reloads(self) -> int:
+        """How many have been told of, by this process or by a child of it."""
+        try:
+            return self._told if self._presence is None else self._presence.now.reloads
+        except OSError:
+            return self._told
+
     def _report(self, *, problems: Sequence[str] = (), changed: Sequence[str] = ()) -> None:
         """Tell `bridge reload`, where that can be done: gunicorn ends at once with whatever is raised in its hooks."""
         if self._presence is None:
             return
         try:
-            self._presence.report(problems=problems, changed=changed)
+            secret = "" if problems else _secret_of(self.settings)
+            self._presence.report(problems=problems, changed=changed, secret=secret)
         except OSError as failed:
             log.warning("reload.not_told", program=self._program, error=failed.strerror)
+
+
+def _secret_of(settings: Settings) -> str:
+    return "" if settings.secret_key is None else fingerprint(settings.secret_key.reveal().encode())
 
 
 def check_file() -> list[str]:

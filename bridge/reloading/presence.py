@@ -31,6 +31,8 @@ class Present:
     #: Of the process that takes the SIGHUP.
     pid: int
     host: str
+    #: Name of the secret that it seals under (`key_ring.fingerprint`); "" where that was not said.
+    secret: str = ""
     #: How many reloads it has gone through.
     reloads: int = 0
     #: None: there was none yet.
@@ -53,7 +55,7 @@ class Presence:
         self._write(present)
 
     @classmethod
-    def sign_in(cls, beside: Path, program: str) -> Presence:
+    def sign_in(cls, beside: Path, program: str, *, secret: str = "") -> Presence:
         """Say that `program` runs in this process, on the configuration in the folder `beside`. Raises OSError."""
         host, pid = socket.gethostname(), os.getpid()
         folder = beside / FOLDER
@@ -62,16 +64,21 @@ class Presence:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         file = os.fdopen(descriptor, "r+b", buffering=0)
         fcntl.flock(file, fcntl.LOCK_EX)
-        return cls(file, path, Present(program=program, pid=pid, host=host))
+        return cls(file, path, Present(program=program, pid=pid, host=host, secret=secret))
 
-    def report(self, *, problems: Sequence[str] = (), changed: Sequence[str] = ()) -> None:
-        """Say what a reload did: refused for `problems`, else applied."""
-        # From the file: gunicorn's children report too, and their parent does not see what they know.
+    @property
+    def now(self) -> Present:
+        """As it stands in the file: gunicorn's children report too, and their parent does not see what they know."""
         descriptor = self._file.fileno()
         # By `pread`: they share one position in it. A full disk may have left nothing of it.
-        before = _read(os.pread(descriptor, os.fstat(descriptor).st_size, 0)) or self._first
+        return _read(os.pread(descriptor, os.fstat(descriptor).st_size, 0)) or self._first
+
+    def report(self, *, problems: Sequence[str] = (), changed: Sequence[str] = (), secret: str = "") -> None:
+        """Say what a reload did: refused for `problems`, else applied, and works under `secret` from now on."""
+        before = self.now
         result: Literal["applied", "refused"] = "refused" if problems else "applied"
-        self._write(replace(before, reloads=before.reloads + 1, result=result, problems=problems, changed=changed))
+        reloads, secret = before.reloads + 1, secret or before.secret
+        self._write(replace(before, reloads=reloads, result=result, problems=problems, changed=changed, secret=secret))
 
     def leave(self) -> None:
         """Take the file away."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from bridge.cli.opened import opened_bridge
 from bridge.errors import ConfigurationError
 from bridge.events import Event
 from bridge.intake.recorder import Arrival, record
+from bridge.reloading.presence import Presence
 from tests.cli.conftest import Commands
 
 BODY = {"note": "kept"}
@@ -44,6 +46,16 @@ def test_a_secret_is_replaced_step_by_step_and_nothing_is_lost(bridge: Commands)
     assert bridge("audit", "verify", "--trust", trusting).exit_code == 0
     actions = [one["action"] for one in bridge.json("audit", "list")["items"]]
     assert actions[:2] == ["keys.rotated", "keys.added"]
+
+
+def test_no_key_is_wrapped_by_a_secret_that_a_running_program_does_not_know(bridge: Commands) -> None:
+    bridge("keys", "rotate", "--new")
+    web = Presence.sign_in(bridge.folder, "web", secret="the name of the old one")
+    refused = bridge("keys", "rotate")
+    assert refused.exit_code == 1
+    assert f"web (pid {os.getpid()}" in refused.stderr
+    web.leave()
+    assert bridge("keys", "rotate").exit_code == 0
 
 
 def test_without_the_secret_that_something_needs_nothing_starts(bridge: Commands) -> None:

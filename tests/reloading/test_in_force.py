@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -63,6 +64,20 @@ def test_a_reload_is_audited_once_it_works_and_only_then(in_force: InForce, tmp_
     in_force.settle(bridge)
     in_force.settle(bridge)
     assert actions(bridge.database) == ["config.reloaded"]
+    bridge.close()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_later_reload_does_not_tell_again_what_a_child_has_settled(in_force: InForce, tmp_path: Path) -> None:
+    in_force.sign_in()
+    bridge = wired(in_force.settings)
+    edit(tmp_path)
+    for told in (["destinations.crm.timeout"], []):  # the second time nothing has changed
+        assert in_force.renew()
+        copy(in_force).settle(bridge)  # as gunicorn's child does, on its own copy of what its parent knows
+        (seen,) = present(in_force.settings.config_path.parent)
+        assert seen.changed == told
+    in_force.leave()
     bridge.close()
 
 
