@@ -57,7 +57,9 @@ def test_an_empty_folder_becomes_a_bridge_that_accepts(folder: BridgeFolder) -> 
     (token,) = re.findall(r"^  (gbr_\S+)$", told, re.MULTILINE)
     assert get(folder, "/api/v1/events", token)["items"] == []
 
-    (sample,) = re.findall(r"^  echo '(.*)' \| bridge events send genesys -$", told, re.MULTILINE)
+    # Named, because the shell that it is pasted into may not have this PORT.
+    line = rf"^  echo '(.*)' \| bridge events send genesys - --url {folder.url}$"
+    (sample,) = re.findall(line, told, re.MULTILINE)
     first = folder.run("events", "send", "genesys", "-", stdin=sample)
     assert (first.code, first.stderr) == (0, "202 ACCEPTED\n")
     assert json.loads(first.stdout)["deliveries"] == ["erp"]
